@@ -1,0 +1,1 @@
+"""Tractable density models of images."""

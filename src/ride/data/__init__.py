@@ -1,0 +1,1 @@
+"""Images: where they come from, dequantisation, random crops and tiles, dead leaves."""

@@ -1,0 +1,21 @@
+"""What can go wrong, as types. Every message is one sentence that a person can act on."""
+
+
+class RideError(Exception):
+    """Base of all errors raised on purpose; the command line prints its message as one line."""
+
+
+class DataError(RideError):
+    """An image, array or folder that cannot be used: unreadable, empty, too small, not finite, out of range."""
+
+
+class ModelError(RideError):
+    """A model file that cannot be trusted or does not fit: truncated, altered, unknown schema, wrong shapes."""
+
+
+class ConfigError(RideError, ValueError):
+    """A setting, size or mask that makes no sense; it names the setting and the values that do."""
+
+
+class OutputError(RideError):
+    """A file or directory that cannot be written; nothing half-written is left behind."""

@@ -1,0 +1,1 @@
+"""Log-likelihood maps and rates, and the baselines beside them."""

@@ -1,0 +1,1 @@
+"""The experiments: the demonstration and what the documents report."""

@@ -1,0 +1,1 @@
+"""Training: the curriculum, the fine-tuning of the head, checkpoints."""

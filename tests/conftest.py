@@ -1,0 +1,21 @@
+"""Shape annotations are checked while testing, and results depend on fixed seeds and one thread."""
+
+import os
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+from jaxtyping import install_import_hook
+
+install_import_hook("ride", "beartype.beartype")
+
+import pytest
+import torch
+from hypothesis import settings
+
+settings.register_profile("ride", deadline=None, max_examples=25, derandomize=True)
+settings.load_profile("ride")
+
+
+@pytest.fixture(autouse=True)
+def _fixed_seed():
+    torch.manual_seed(0)
