@@ -1,0 +1,165 @@
+"""RIDE, the recurrent image density estimator of section 2.3."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from ride.errors import ConfigError
+from ride.models.frontier import draw_images
+from ride.models.mcgsm import MCGSM
+from ride.models.neighborhood import Neighborhood
+from ride.models.slstm import SpatialLSTM
+from ride.models.slstm.diagonals import diagonals
+from ride.models.slstm.layer import from_diagonals, to_diagonals
+from ride.models.whitening import ConditionalWhitening
+
+BandState = list[tuple[Tensor, Tensor]]
+"""Hidden and memory units [W', B, N] of the last row of a band, for each layer."""
+
+
+@dataclass(frozen=True)
+class RIDEConfig:
+    """What a RIDE is made of. `layers=0` is the MCGSM on the causal neighborhood itself.
+
+    Args:
+        neighborhood: width of the causal neighborhood in pixels, odd.
+        layers: number of spatial LSTMs stacked between the neighborhood and the MCGSM.
+        hidden: hidden units of each spatial LSTM.
+        extended: memory units are inputs of the gates too (section 3.3, "ext." in Table 3).
+        channels: channels of a pixel, predicted jointly.
+        components: mixture components of the MCGSM.
+        scales: scales of each component.
+        features: quadratic features of the factorised MCGSM; None for a full matrix K_c per component.
+        means: experts have a mean of their own besides the linear prediction.
+    """
+
+    neighborhood: int = 5
+    layers: int = 1
+    hidden: int = 64
+    extended: bool = False
+    channels: int = 1
+    components: int = 32
+    scales: int = 4
+    features: int | None = 32
+    means: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("hidden", "channels", "components", "scales"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name} must be at least 1, not {getattr(self, name)}")
+        if self.layers < 0:
+            raise ConfigError(f"layers must be 0 (an MCGSM) or more, not {self.layers}")
+        if self.features is not None and self.features < 1:
+            raise ConfigError(f"features must be at least 1, or None for full matrices, not {self.features}")
+
+
+class RIDE(nn.Module):
+    """Density model of images of any size: neighborhood, conditional whitening, spatial LSTMs, MCGSM.
+
+    Images are [B, H, W] (one channel) or [B, H, W, M] in units of the full range. With a neighborhood of width w and
+    radius r = w // 2, the (H - r) x (W - 2r) pixels that have a whole neighborhood are predicted, the others are
+    given.
+    """
+
+    def __init__(self, config: RIDEConfig | None = None) -> None:
+        super().__init__()
+        self.config = config = config or RIDEConfig()
+        self.neighborhood = Neighborhood(config.neighborhood)
+        inputs = config.channels * self.neighborhood.size
+        self.whitening = ConditionalWhitening(inputs, config.channels)
+        self.layers = nn.ModuleList()
+        for _ in range(config.layers):
+            self.layers.append(SpatialLSTM(inputs, config.hidden, config.extended))
+            inputs = config.hidden
+        self.head = MCGSM(
+            inputs, config.channels, config.components, config.scales, config.features, config.means
+        )
+
+    def pairs(self, images: Float[Tensor, "B H W *M"]) -> tuple[Tensor, Tensor]:
+        """Whitened neighborhoods [B, H', W', D] and pixels [B, H', W', M], equation (7).
+
+        Raises:
+            ConfigError: the images have another number of channels than the model.
+            DataError: the images are smaller than the neighborhood.
+        """
+        channels = images.shape[3] if images.ndim == 4 else 1
+        if channels != self.config.channels:
+            raise ConfigError(f"this model is for {self.config.channels} channels, the images have {channels}")
+        return self.whitening(*self.neighborhood.extract(images))
+
+    def hidden_states(self, images: Float[Tensor, "B H W *M"]) -> tuple[Tensor, Tensor]:
+        """What the MCGSM sees: its inputs [P, N] and the whitened pixels [P, M], in one order for both."""
+        x, y = self.pairs(images)
+        if not self.layers:
+            return x.flatten(0, 2), y.flatten(0, 2)
+        grid = diagonals(*x.shape[1:3])
+        h = to_diagonals(x, grid)
+        for layer in self.layers:
+            h = layer.diagonal(h, grid)
+        return h.flatten(0, 1), to_diagonals(y, grid).flatten(0, 1)
+
+    def log_prob(self, images: Float[Tensor, "B H W *M"]) -> Float[Tensor, "B H2 W2"]:
+        """Log-likelihood of every predicted pixel given the pixels before it, in nats, all channels together."""
+        batch, (height, width) = images.shape[0], self.neighborhood.predicted_shape(*images.shape[1:3])
+        values = self.head.log_prob(*self.hidden_states(images)) + self.whitening.log_jacobian
+        if not self.layers:
+            return values.view(batch, height, width)
+        grid = diagonals(height, width)
+        return from_diagonals(values.view(-1, batch, 1), grid, height).squeeze(-1)
+
+    def mean_log_prob(self, images: Float[Tensor, "B H W *M"]) -> Float[Tensor, ""]:
+        """Mean of `log_prob` over all predicted pixels, its gradient computed along the way: for training."""
+        return self.head.mean_log_prob(*self.hidden_states(images)) + self.whitening.log_jacobian
+
+    @torch.no_grad()
+    def log_prob_band(
+        self, images: Float[Tensor, "B H W *M"], state: BandState | None = None
+    ) -> tuple[Float[Tensor, "B H2 W2"], BandState]:
+        """`log_prob` of a band of rows below a band already scored; no gradient.
+
+        The band starts with the last `radius` rows of the band before, and `state` is what that call returned.
+        """
+        x, y = self.pairs(images)
+        batch, height, width = x.shape[:3]
+        if not self.layers:
+            values = self.head.log_prob(x.flatten(0, 2), y.flatten(0, 2)) + self.whitening.log_jacobian
+            return values.view(batch, height, width), []
+        grid = diagonals(height, width)
+        h, after = to_diagonals(x, grid), []
+        for number, layer in enumerate(self.layers):
+            h, last = layer.continued(h, grid, state[number] if state else None)
+            after.append(last)
+        values = self.head.log_prob(h.flatten(0, 1), to_diagonals(y, grid).flatten(0, 1))
+        values = values.view(-1, batch, 1) + self.whitening.log_jacobian
+        return from_diagonals(values, grid, height).squeeze(-1), after
+
+    def fit_whitening(self, images: Iterable[Float[Tensor, "B H W *M"]]) -> None:
+        """Fit the conditional whitening, equation (7), on batches of images."""
+        self.whitening.fit(self.neighborhood.extract(batch) for batch in images)
+
+    def add_layer(self) -> "RIDE":
+        """A model with one more spatial LSTM on top and a new MCGSM; the layers below keep their parameters."""
+        deeper = RIDE(RIDEConfig(**{**vars(self.config), "layers": self.config.layers + 1}))
+        deeper.whitening.load_state_dict(self.whitening.state_dict())
+        for mine, theirs in zip(self.layers, deeper.layers, strict=False):
+            theirs.load_state_dict(mine.state_dict())
+        return deeper.to(self.whitening.mean_out)
+
+    def sample(
+        self,
+        height: int,
+        width: int,
+        *,
+        batch: int = 1,
+        seed: int = 0,
+        values: Tensor | None = None,
+        bounds: tuple[float, float] | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Tensor:
+        """Draw images [batch, height, width(, M)]; image k depends on (seed, k) only. See `draw_images`."""
+        return draw_images(
+            self, height, width, batch=batch, seed=seed, values=values, bounds=bounds, progress=progress
+        )

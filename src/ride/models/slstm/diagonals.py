@@ -1,0 +1,61 @@
+"""The anti-diagonals of a grid: what may be computed at once when the image is given."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Int64
+from torch import Tensor
+
+
+class Slab(NamedTuple):
+    """Cells i + j = t of the grid, and where their predecessors lie in the slab before.
+
+    `left` and `up` are pairs (rows of this slab, rows of the slab before), row counting from the top of the slab.
+    """
+
+    start: int
+    stop: int
+    left: tuple[slice, slice]
+    up: tuple[slice, slice]
+    first_row: bool
+    first_column: bool
+
+
+@dataclass(frozen=True)
+class Diagonals:
+    """Order of the cells of a [H, W] grid by t = i + j, top to bottom within a diagonal."""
+
+    slabs: tuple[Slab, ...]
+    order: Int64[Tensor, " P"]
+    inverse: Int64[Tensor, " P"]
+    last_row: Int64[Tensor, " W"]
+
+
+@lru_cache(maxsize=64)
+def diagonals(height: int, width: int) -> Diagonals:
+    """Return the H + W - 1 slabs of a grid and the permutations to and from raster order."""
+    row, column = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    order = torch.argsort(((row + column) * height + row).flatten())
+    inverse = torch.argsort(order)
+    slabs = []
+    start = 0
+    for t in range(height + width - 1):
+        top, bottom = max(0, t - width + 1), min(t, height - 1)
+        top_before = max(0, t - width)
+        count = bottom - top + 1
+        lefts = min(bottom, t - 1) - top + 1
+        skip = 1 if top == 0 else 0
+        slabs.append(
+            Slab(
+                start,
+                start + count,
+                (slice(0, lefts), slice(top - top_before, top - top_before + lefts)),
+                (slice(skip, count), slice(0, count - skip)),
+                first_row=top == 0,
+                first_column=bottom == t,
+            )
+        )
+        start += count
+    return Diagonals(tuple(slabs), order, inverse, inverse[-width:].clone())

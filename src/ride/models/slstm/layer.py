@@ -1,0 +1,86 @@
+"""The spatial LSTM as a module."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from ride.errors import ConfigError
+from ride.models.slstm import reference, wavefront
+from ride.models.slstm.diagonals import Diagonals, diagonals
+
+
+class SpatialLSTM(nn.Module):
+    """Spatial LSTM, equation (6): each cell reads x and the states of its left and upper neighbors.
+
+    `weight` is [5N, D + 2N] (extended: [5N, D + 4N], memory units are inputs too, section 3.3) and `bias` [5N]; rows
+    in the order g, o, i, f_c, f_r, columns x, h_left, h_up (, c_left, c_up). The state outside the grid is 0.
+
+    Raises:
+        ConfigError: a size is not positive.
+    """
+
+    def __init__(self, in_features: int, hidden: int, extended: bool = False) -> None:
+        super().__init__()
+        if in_features < 1 or hidden < 1:
+            raise ConfigError(
+                f"a spatial LSTM needs positive sizes, not {in_features} inputs and {hidden} hidden units"
+            )
+        self.in_features, self.hidden, self.extended = in_features, hidden, extended
+        recurrent = (4 if extended else 2) * hidden
+        self.weight = nn.Parameter(torch.empty(5 * hidden, in_features + recurrent))
+        self.bias = nn.Parameter(torch.zeros(5 * hidden))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw the weights uniformly from [-0.08, 0.08] and set the biases to 0, as the authors' program does."""
+        nn.init.uniform_(self.weight, -0.08, 0.08)
+        nn.init.zeros_(self.bias)
+
+    def forward(self, x: Float[Tensor, "B H W D"]) -> Float[Tensor, "B H W N"]:
+        """Hidden units of every cell of a batch of grids."""
+        if x.shape[-1] != self.in_features:
+            raise ConfigError(f"this spatial LSTM reads {self.in_features} inputs a cell, not {x.shape[-1]}")
+        batch, height, width, _ = x.shape
+        if x.numel() == 0:
+            return x.new_zeros(batch, height, width, self.hidden)
+        grid = diagonals(height, width)
+        h = self.diagonal(to_diagonals(x, grid), grid)
+        return from_diagonals(h, grid, height)
+
+    def diagonal(self, x: Float[Tensor, "P B D"], grid: Diagonals) -> Float[Tensor, "P B N"]:
+        """Hidden units where the cells already lie in diagonal order, as between stacked layers."""
+        return wavefront.Wavefront.apply(x, self.weight, self.bias, grid, self.extended)
+
+    @torch.no_grad()
+    def continued(
+        self, x: Float[Tensor, "P B D"], grid: Diagonals, state: wavefront.State | None
+    ) -> tuple[Float[Tensor, "P B N"], wavefront.State]:
+        """Hidden units below a row of given state, and the state of the last row; no gradient."""
+        acts = wavefront.forward(x, self.weight, self.bias, grid, self.extended, state)
+        return acts.h, (acts.h[grid.last_row], acts.c[grid.last_row])
+
+    def step(
+        self,
+        x: Float[Tensor, "P D"],
+        h_left: Float[Tensor, "P N"],
+        h_up: Float[Tensor, "P N"],
+        c_left: Float[Tensor, "P N"],
+        c_up: Float[Tensor, "P N"],
+    ) -> tuple[Float[Tensor, "P N"], Float[Tensor, "P N"]]:
+        """One update of equation (6) for cells whose neighbors' states are given: (h, c)."""
+        inputs = [x, h_left, h_up, c_left, c_up] if self.extended else [x, h_left, h_up]
+        return reference.cell(torch.cat(inputs, dim=-1), c_left, c_up, self.weight, self.bias)
+
+    def extra_repr(self) -> str:
+        """The sizes, as printed by `repr`."""
+        return f"{self.in_features}, {self.hidden}" + (", extended=True" if self.extended else "")
+
+
+def to_diagonals(x: Float[Tensor, "B H W D"], grid: Diagonals) -> Float[Tensor, "P B D"]:
+    """Reorder cells from raster to diagonal order."""
+    return x.permute(1, 2, 0, 3).flatten(0, 1)[grid.order.to(x.device)]
+
+
+def from_diagonals(h: Float[Tensor, "P B N"], grid: Diagonals, height: int) -> Float[Tensor, "B H W N"]:
+    """Reorder cells from diagonal to raster order."""
+    return h[grid.inverse.to(h.device)].unflatten(0, (height, -1)).permute(2, 0, 1, 3)
