@@ -1,0 +1,170 @@
+"""Drawing an image pixel after pixel, many pixels at a time.
+
+The neighborhood of radius r reaches r columns to the right in the rows above, so pixel (i, j) has to wait for
+row i - 1 up to column j + r. All pixels of equal t = j + (r + 1) i are independent given the earlier ones and
+are drawn at once: W' + (r + 1)(H' - 1) steps instead of W' H' and, with given noise, the same image.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple, Protocol, cast, runtime_checkable
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from ride.errors import ConfigError
+from ride.models.mcgsm import MCGSM
+from ride.models.neighborhood import Neighborhood
+from ride.models.slstm import SpatialLSTM
+from ride.models.whitening import ConditionalWhitening
+
+Bounds = tuple[float, float]
+Progress = Callable[[int, int], None]
+
+
+@runtime_checkable
+class Drawable(Protocol):
+    """The parts of a model that drawing visits in turn."""
+
+    neighborhood: Neighborhood
+    whitening: ConditionalWhitening
+    layers: nn.ModuleList
+    head: MCGSM
+
+
+@torch.no_grad()
+def fill(
+    model: Drawable,
+    images: Float[Tensor, "B H W M"],
+    mask: Bool[Tensor, "Hm Wm"] | None,
+    u: Float[Tensor, "B h w"],
+    z: Float[Tensor, "B h w M"],
+    bounds: Bounds | None = None,
+    progress: Progress | None = None,
+) -> Float[Tensor, "B H W M"]:
+    """Return the images with the pixels under the mask drawn from the model, each given all pixels before it.
+
+    Only the h x w predicted pixels can be drawn (`Neighborhood.predicted_shape`); without a mask all are.
+    Every other pixel keeps its value bit for bit, and the states of the spatial LSTMs advance over it. `u`,
+    uniform on [0, 1), chooses component and scale and `z`, standard normal, the value: drawing in raster
+    order with the same noise gives the same image. Drawn values are clipped to `bounds`. `progress` is
+    called with the steps done and all steps.
+
+    Raises `DataError` for images smaller than the neighborhood, `ConfigError` for a mask or noise that does
+    not fit them.
+    """
+    radius = model.neighborhood.radius
+    rows, columns = model.neighborhood.predicted_shape(*images.shape[1:3])
+    if u.shape[1:] != (rows, columns):
+        raise ConfigError(f"noise is needed for {rows} x {columns} pixels, not {u.shape[1]} x {u.shape[2]}")
+    if mask is not None:
+        if mask.shape != images.shape[1:3]:
+            raise ConfigError(
+                f"a mask of {mask.shape[0]} x {mask.shape[1]} pixels does not fit an image of"
+                f" {images.shape[1]} x {images.shape[2]}: give one of the same size"
+            )
+        mask = mask[radius:, radius : radius + columns]
+        # Below the last pixel to draw there is nothing to do.
+        rows = int(mask.any(1).nonzero().max()) + 1 if mask.any() else 0
+    if rows == 0:
+        return images.clone()
+    order = _Order(rows, columns, radius + 1)
+    frontier = _Frontier(model, images, order)
+    u_steps = order.steps_of(u.permute(1, 2, 0))
+    z_steps = order.steps_of(z.permute(1, 2, 0, 3))
+    masks = order.steps_of(mask) if mask is not None else [None] * len(order.steps)
+    for done, step in enumerate(zip(order.steps, u_steps, z_steps, masks, strict=True), start=1):
+        frontier.advance(*step, bounds)
+        if progress is not None:
+            progress(done, len(order.steps))
+    return frontier.images()
+
+
+class _Step(NamedTuple):
+    """The pixels (i, t - slope i) in `rows` rows i from `top` on."""
+
+    t: int
+    top: int
+    rows: int
+
+
+class _Order:
+    """The pixels of a grid in the order of t = j + slope i, from top to bottom where t is equal."""
+
+    def __init__(self, rows: int, columns: int, slope: int) -> None:
+        self.rows, self.columns, self.slope = rows, columns, slope
+        row = torch.arange(rows).unsqueeze(1)
+        t = torch.arange(columns) + slope * row
+        self.permutation = torch.argsort((t * rows + row).flatten())
+        counts = torch.bincount(t.flatten()).tolist()
+        # A grid narrower than the slope has no pixels for some t.
+        self.steps = [
+            _Step(t, max(0, -((columns - 1 - t) // slope)), count) for t, count in enumerate(counts) if count
+        ]
+
+    def steps_of(self, grid: Tensor) -> tuple[Tensor, ...]:
+        """Return, for each step, the contiguous rows of a grid [H', W', ...] that belong to its pixels."""
+        flat = grid[: self.rows].flatten(0, 1)
+        return flat[self.permutation.to(grid.device)].split([step.rows for step in self.steps])
+
+
+class _Frontier:
+    """The image being drawn, and the states that its next pixels need.
+
+    States are kept by row: the cell to the left was visited one step ago in the same row, the cell above
+    slope steps ago in the row above. So a ring of slope + 1 slabs [rows, B, N] holds them, contiguous for
+    every step. A slab starts with a row of zeros, the cells above the grid; a row that has not begun is
+    zero, as are the cells left of the grid.
+    """
+
+    def __init__(self, model: Drawable, images: Tensor, order: _Order) -> None:
+        self.model, self.slope = model, order.slope
+        self.layers = [cast(SpatialLSTM, layer) for layer in model.layers]
+        batch, height, width, self.channels = images.shape
+        self.size = (height, width, batch, self.channels)
+        self.pixels = images.permute(1, 2, 0, 3).reshape(height * width, -1).clone()
+        radius = model.neighborhood.radius
+        where = torch.arange(height * width, device=images.device).view(height, width)
+        places = order.steps_of(where[radius:, radius : radius + order.columns])
+        self.places = dict(zip((step.t for step in order.steps), places, strict=True))
+        offsets = [di * width + dj for di, dj in model.neighborhood.offsets]
+        self.offsets = torch.tensor(offsets, dtype=torch.long, device=images.device)
+        self.rings = [
+            images.new_zeros(order.slope + 1, 2, order.rows + 1, batch, layer.hidden).unbind()
+            for layer in self.layers
+        ]
+
+    def images(self) -> Tensor:
+        return self.pixels.view(self.size).permute(2, 0, 1, 3).contiguous()
+
+    def advance(self, step: _Step, u: Tensor, z: Tensor, mask: Tensor | None, bounds: Bounds | None) -> None:
+        place = self.places[step.t]
+        x = self.model.whitening.whiten_inputs(self.inputs(place))
+        h = self.states(x, step)
+        if mask is not None and not mask.any():
+            return
+        yhat = self.model.head.draw(h, u.flatten(), z.flatten(0, 1))
+        y = self.model.whitening.invert_outputs(x, yhat).view(len(place), -1)
+        if bounds is not None:
+            y = y.clamp(*bounds)
+        if mask is not None:
+            place, y = place[mask], y[mask]
+        self.pixels.index_copy_(0, place, y)
+
+    def inputs(self, place: Tensor) -> Tensor:
+        """Return the neighborhoods [P, M * size], P counting rows and then the batch."""
+        near = self.pixels.index_select(0, (place.unsqueeze(1) + self.offsets).flatten())
+        return near.view(len(place), len(self.offsets), -1).mT.reshape(-1, self.channels * len(self.offsets))
+
+    def states(self, h: Tensor, step: _Step) -> Tensor:
+        """Advance every layer over the pixels of a step; return the hidden units of the last."""
+        here = slice(step.top + 1, step.top + 1 + step.rows)
+        above = slice(step.top, step.top + step.rows)
+        for layer, ring in zip(self.layers, self.rings, strict=True):
+            h_left, c_left = ring[(step.t - 1) % len(ring)][:, here].flatten(1, 2)
+            h_up, c_up = ring[(step.t - self.slope) % len(ring)][:, above].flatten(1, 2)
+            h, c = layer.step(h, h_left, h_up, c_left, c_up)
+            now = ring[step.t % len(ring)][:, here]
+            now[0].copy_(h.view_as(now[0]))
+            now[1].copy_(c.view_as(now[1]))
+        return h
