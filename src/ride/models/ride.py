@@ -1,16 +1,16 @@
 """RIDE, the recurrent image density estimator of section 2.3."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from ride.errors import ConfigError
-from ride.models.frontier import draw_images
 from ride.models.mcgsm import MCGSM
 from ride.models.neighborhood import Neighborhood
+from ride.models.sampling import draw_images
 from ride.models.slstm import SpatialLSTM
 from ride.models.slstm.diagonals import diagonals
 from ride.models.slstm.layer import from_diagonals, to_diagonals
@@ -68,15 +68,9 @@ class RIDE(nn.Module):
         super().__init__()
         self.config = config = config or RIDEConfig()
         self.neighborhood = Neighborhood(config.neighborhood)
-        inputs = config.channels * self.neighborhood.size
-        self.whitening = ConditionalWhitening(inputs, config.channels)
+        self.whitening = ConditionalWhitening(config.channels * self.neighborhood.size, config.channels)
         self.layers = nn.ModuleList()
-        for _ in range(config.layers):
-            self.layers.append(SpatialLSTM(inputs, config.hidden, config.extended))
-            inputs = config.hidden
-        self.head = MCGSM(
-            inputs, config.channels, config.components, config.scales, config.features, config.means
-        )
+        self.set_depth(config.layers)
 
     def pairs(self, images: Float[Tensor, "B H W *M"]) -> tuple[Tensor, Tensor]:
         """Whitened neighborhoods [B, H', W', D] and pixels [B, H', W', M], equation (7).
@@ -140,13 +134,24 @@ class RIDE(nn.Module):
         """Fit the conditional whitening, equation (7), on batches of images."""
         self.whitening.fit(self.neighborhood.extract(batch) for batch in images)
 
-    def add_layer(self) -> "RIDE":
-        """A model with one more spatial LSTM on top and a new MCGSM; the layers below keep their parameters."""
-        deeper = RIDE(RIDEConfig(**{**vars(self.config), "layers": self.config.layers + 1}))
-        deeper.whitening.load_state_dict(self.whitening.state_dict())
-        for mine, theirs in zip(self.layers, deeper.layers, strict=False):
-            theirs.load_state_dict(mine.state_dict())
-        return deeper.to(self.whitening.mean_out)
+    def set_depth(self, layers: int) -> None:
+        """Put new spatial LSTMs on top or take the top ones off, with a new MCGSM; the layers below stay as they are."""
+        config = self.config = replace(self.config, layers=layers)
+        like = self.whitening.mean_out
+        inputs = config.channels * self.neighborhood.size
+        kept = list(self.layers[:layers])
+        for depth in range(len(kept), layers):
+            size = config.hidden if depth else inputs
+            kept.append(SpatialLSTM(size, config.hidden, config.extended).to(like))
+        self.layers = nn.ModuleList(kept)
+        self.head = MCGSM(
+            config.hidden if layers else inputs,
+            config.channels,
+            config.components,
+            config.scales,
+            config.features,
+            config.means,
+        ).to(like)
 
     def sample(
         self,

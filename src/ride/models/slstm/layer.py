@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from ride.errors import ConfigError
 from ride.models.slstm import reference, wavefront
 from ride.models.slstm.diagonals import Diagonals, diagonals
+from ride.models.slstm.workspace import Workspace
 
 
 class SpatialLSTM(nn.Module):
@@ -29,6 +30,7 @@ class SpatialLSTM(nn.Module):
         recurrent = (4 if extended else 2) * hidden
         self.weight = nn.Parameter(torch.empty(5 * hidden, in_features + recurrent))
         self.bias = nn.Parameter(torch.zeros(5 * hidden))
+        self._workspace = Workspace()
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -49,15 +51,19 @@ class SpatialLSTM(nn.Module):
 
     def diagonal(self, x: Float[Tensor, "P B D"], grid: Diagonals) -> Float[Tensor, "P B N"]:
         """Hidden units where the cells already lie in diagonal order, as between stacked layers."""
-        return wavefront.Wavefront.apply(x, self.weight, self.bias, grid, self.extended)
+        if not torch.is_grad_enabled():
+            return self.continued(x, grid, None)[0]
+        return wavefront.Wavefront.apply(x, self.weight, self.bias, grid, self.extended, self._workspace)
 
     @torch.no_grad()
     def continued(
         self, x: Float[Tensor, "P B D"], grid: Diagonals, state: wavefront.State | None
     ) -> tuple[Float[Tensor, "P B N"], wavefront.State]:
         """Hidden units below a row of given state, and the state of the last row; no gradient."""
-        acts = wavefront.forward(x, self.weight, self.bias, grid, self.extended, state)
-        return acts.h, (acts.h[grid.last_row], acts.c[grid.last_row])
+        acts = wavefront.forward(x, self.weight, self.bias, grid, self.extended, self._workspace, state)
+        last = (acts.h[grid.last_row], acts.c[grid.last_row])
+        acts.release(self._workspace)
+        return acts.h, last
 
     def step(
         self,

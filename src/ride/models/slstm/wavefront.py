@@ -2,7 +2,8 @@
 
 Cells lie in the order (diagonal, row, batch, feature), so that everything a diagonal needs is one contiguous slab.
 One product serves the inputs of all cells, one product a diagonal the recurrence, and one product the weights'
-gradient. The activations of the gates are kept and then overwritten by their gradients.
+gradient. The activations of the gates are kept and then overwritten by their gradients, and all large buffers are
+used again in the next call.
 """
 
 from typing import Any
@@ -10,9 +11,10 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.autograd.function import FunctionCtx, once_differentiable
+from torch.autograd.function import once_differentiable
 
 from ride.models.slstm.diagonals import Diagonals, Slab
+from ride.models.slstm.workspace import Workspace
 
 State = tuple[Tensor, Tensor]
 """Hidden and memory units [W, B, N] of the row above a grid."""
@@ -23,6 +25,12 @@ class Activations:
 
     def __init__(self, gates: Tensor, recurrent: Tensor, c: Tensor, h: Tensor) -> None:
         self.gates, self.recurrent, self.c, self.h = gates, recurrent, c, h
+
+    def release(self, space: Workspace) -> None:
+        """Give back everything but h, which belongs to the caller."""
+        space.give("gates", self.gates)
+        space.give("recurrent", self.recurrent)
+        space.give("c", self.c)
 
 
 def _slabs(tensor: Tensor, grid: Diagonals) -> tuple[Tensor, ...]:
@@ -36,15 +44,17 @@ def forward(
     bias: Float[Tensor, " G"],
     grid: Diagonals,
     extended: bool,
+    space: Workspace,
     state: State | None = None,
 ) -> Activations:
     """Run equation (6) over a grid whose row above has the given state (zero where there is none)."""
     cells, batch, inputs = x.shape
     n = bias.numel() // 5
     w_x, w_h = weight[:, :inputs].t(), weight[:, inputs:].t()
-    gates = torch.addmm(bias, x.reshape(-1, inputs), w_x).view(cells, batch, 5 * n)
-    recurrent = x.new_empty(cells, batch, (4 if extended else 2) * n)
-    c, h = x.new_empty(cells, batch, n), x.new_empty(cells, batch, n)
+    gates = space.take("gates", (cells, batch, 5 * n), x)
+    torch.addmm(bias, x.reshape(-1, inputs), w_x, out=gates.view(-1, 5 * n))
+    recurrent = space.take("recurrent", (cells, batch, (4 if extended else 2) * n), x)
+    c, h = space.take("c", (cells, batch, n), x), x.new_empty(cells, batch, n)
     gate_slabs, recurrent_slabs, c_slabs, h_slabs = (_slabs(a, grid) for a in (gates, recurrent, c, h))
     for t, slab in enumerate(grid.slabs):
         r, a, c_t = recurrent_slabs[t], gate_slabs[t], c_slabs[t]
@@ -87,15 +97,18 @@ def backward(
     grid: Diagonals,
     extended: bool,
     need_x: bool,
+    space: Workspace,
 ) -> tuple[Tensor | None, Tensor, Tensor]:
     """Gradients of x, weight and bias; the gates in `acts` are replaced by the gradients of their pre-activations."""
     inputs, n = x.shape[-1], acts.h.shape[-1]
     batch = x.shape[1]
     w_h = weight[:, inputs:].contiguous()
-    tallest = max(slab.stop - slab.start for slab in grid.slabs)
-    room = tallest * batch
-    d_h_room, d_c_rooms = grad_h.new_empty(room, n), grad_h.new_empty(2, room, n)
-    d_a_room, d_r_room = grad_h.new_empty(room, 5 * n), grad_h.new_empty(room, w_h.shape[1])
+    room = max(slab.stop - slab.start for slab in grid.slabs) * batch
+    rooms = space.take("rooms", (room, 8 * n + w_h.shape[1]), x).view(-1)
+    d_h_room, d_c_even, d_c_odd, d_a_room, d_r_room = (
+        part.view(room, -1) for part in rooms.split([room * n] * 3 + [5 * room * n, room * w_h.shape[1]])
+    )
+    d_c_rooms = (d_c_even, d_c_odd)
     gate_slabs, c_slabs, h_slabs, grad_slabs = (_slabs(a, grid) for a in (acts.gates, acts.c, acts.h, grad_h))
     after: Slab | None = None
     d_c_next = d_c_rooms[0][:0].view(0, batch, n)
@@ -150,7 +163,10 @@ def backward(
     torch.mm(d_gates.t(), x.reshape(-1, inputs), out=d_weight[:, :inputs])
     torch.mm(d_gates.t(), acts.recurrent.flatten(0, 1), out=d_weight[:, inputs:])
     d_x = torch.mm(d_gates, weight[:, :inputs]).view_as(x) if need_x else None
-    return d_x, d_weight, d_gates.sum(0)
+    d_bias = d_gates.sum(0)
+    space.give("rooms", rooms)
+    acts.release(space)
+    return d_x, d_weight, d_bias
 
 
 class Wavefront(torch.autograd.Function):
@@ -158,26 +174,27 @@ class Wavefront(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: FunctionCtx, x: Tensor, weight: Tensor, bias: Tensor, grid: Diagonals, extended: bool
+        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, grid: Diagonals, extended: bool, space: Workspace
     ) -> Tensor:
         """Return h and keep what the gradient needs."""
         x = x.contiguous()
-        acts = forward(x, weight, bias, grid, extended)
+        acts = forward(x, weight, bias, grid, extended, space)
         ctx.save_for_backward(x, weight, bias, acts.h)
         # h is held by the saved tensors only: an output kept on ctx would be a reference cycle.
-        ctx.kept = (acts.gates, acts.recurrent, acts.c)  # type: ignore[attr-defined]
-        ctx.grid, ctx.extended = grid, extended  # type: ignore[attr-defined]
+        ctx.kept = (acts.gates, acts.recurrent, acts.c)
+        ctx.settings = (grid, extended, space)
         return acts.h
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad_h: Tensor) -> tuple[Tensor | None, Tensor, Tensor, None, None]:
+    def backward(ctx: Any, grad_h: Tensor) -> tuple[Tensor | None, Tensor, Tensor, None, None, None]:
         """Return the gradients; a second call on a retained graph computes the activations anew."""
         x, weight, bias, h = ctx.saved_tensors
+        grid, extended, space = ctx.settings
         if ctx.kept is None:
-            acts = forward(x, weight, bias, ctx.grid, ctx.extended)
+            acts = forward(x, weight, bias, grid, extended, space)
         else:
             acts = Activations(*ctx.kept, h)
             ctx.kept = None
-        grads = backward(grad_h, x, weight, acts, ctx.grid, ctx.extended, ctx.needs_input_grad[0])
-        return *grads, None, None
+        grads = backward(grad_h, x, weight, acts, grid, extended, ctx.needs_input_grad[0], space)
+        return *grads, None, None, None

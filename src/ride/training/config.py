@@ -1,0 +1,98 @@
+"""What a training run does: its stages and the settings they share. """
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from ride.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step of the curriculum: stochastic gradients on patches of one size, then L-BFGS on the MCGSM.
+
+    Args:
+        patch: side of the square patches in pixels.
+        steps: batches to draw; None for one pass over all patches, an epoch.
+        rate: learning rate at the start of the stage.
+        rate_end: learning rate at its end, reached along half a cosine; None to keep it constant.
+        head_iterations: iterations of L-BFGS on the MCGSM at the end of the stage, the layers below fixed.
+        add_layer: start the stage by putting a new spatial LSTM on top.
+    """
+
+    patch: int
+    steps: int | None
+    rate: float
+    rate_end: float | None = None
+    head_iterations: int = 0
+    add_layer: bool = False
+
+
+@dataclass(frozen=True)
+class FitConfig:
+    """How a model is fitted (section 3 of the paper, where it says so).
+
+    Args:
+        stages: the curriculum.
+        optimizer: `sgd` with momentum, or `adam`.
+        batch: patches a step.
+        momentum: of stochastic gradient descent.
+        clip: largest norm of the gradient; None for no clipping.
+        crops: `fresh` draws patches at random places for each step, `tiles` cuts each image into patches that do
+            not overlap, in a new order each stage.
+        noise: `fresh` draws the dequantisation noise anew for each patch, `fixed` once for each image.
+        mirror: flip patches along the horizontal axis at random.
+        flip: flip patches along the vertical axis at random.
+        forget_bias: initial bias of the forget gates.
+        whitening_pixels: pairs of neighborhood and pixel on which conditional whitening is fitted.
+        head_pixels: pixels on which L-BFGS works.
+        head_patch: side of the patches these come from; None for the stage's own.
+        head_valid_pixels: held-out pixels that stop L-BFGS early; 0 for none.
+        valid_tile: side of the tiles on which held-out images are scored; None for whole images.
+        stop_when_worse: end the run when a stage leaves the held-out images worse off, as the paper does; otherwise
+            go on. The model kept is the best one either way.
+        seed: of everything that is drawn.
+    """
+
+    stages: tuple[Stage, ...]
+    optimizer: Literal["sgd", "adam"] = "adam"
+    batch: int = 50
+    momentum: float = 0.9
+    clip: float | None = 1.0
+    crops: Literal["fresh", "tiles"] = "fresh"
+    noise: Literal["fresh", "fixed"] = "fresh"
+    mirror: bool = True
+    flip: bool = False
+    forget_bias: float = 0.0
+    whitening_pixels: int = 500_000
+    head_pixels: int = 500_000
+    head_patch: int | None = None
+    head_valid_pixels: int = 100_000
+    valid_tile: int | None = 64
+    stop_when_worse: bool = False
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.stages:
+            raise ConfigError("a training run needs at least one stage")
+        if self.batch < 1:
+            raise ConfigError(f"a batch needs at least one patch, not {self.batch}")
+
+    def scaled(self, factor: float) -> "FitConfig":
+        """The same curriculum with `factor` times as many steps and iterations in each stage, where it counts them."""
+        if not factor > 0:
+            raise ConfigError(f"the length of a run is scaled by a positive factor, not {factor}")
+
+        def shorter(count: int) -> int:
+            return max(1, round(count * factor)) if count else 0
+
+        return replace(
+            self,
+            stages=tuple(
+                replace(
+                    stage,
+                    steps=stage.steps if stage.steps is None else shorter(stage.steps),
+                    head_iterations=shorter(stage.head_iterations),
+                )
+                for stage in self.stages
+            ),
+        )

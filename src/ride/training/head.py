@@ -1,0 +1,95 @@
+"""Fine-tuning of the MCGSM by L-BFGS with the hidden units fixed, section 3."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ride.models import MCGSM
+
+CHECK_EVERY = 5
+"""Iterations between looks at the held-out pixels."""
+PATIENCE = 20
+"""Looks without improvement after which L-BFGS ends: 100 iterations, as in the authors' program."""
+LEAST_GAIN = 1e-7
+"""Nats per pixel and look below which L-BFGS has converged (the arithmetic is single precision)."""
+
+
+@dataclass
+class HeadState:
+    """Where L-BFGS stands: enough to go on after an interruption."""
+
+    iteration: int = 0
+    rate: float = -math.inf
+    best: float = -math.inf
+    failures: int = 0
+    done: bool = False
+    optimizer: dict[str, Any] | None = None
+    best_parameters: list[Tensor] = field(default_factory=list)
+
+
+Held = tuple[Tensor, Tensor]
+
+
+def fit_head(
+    head: MCGSM,
+    pixels: Held,
+    held_out: Held | None,
+    iterations: int,
+    state: HeadState | None = None,
+    after_look: Callable[[HeadState], None] | None = None,
+) -> HeadState:
+    """Maximise the mean log-likelihood of `pixels` (x [P, N], y [P, M], whitened) with up to `iterations` of L-BFGS.
+
+    Ends early when the held-out pixels have not improved for `PATIENCE` looks, and keeps the parameters that were
+    best on them. `after_look` is called with the state at every look, for logs and checkpoints.
+    """
+    state = state or HeadState()
+    parameters = [p for p in head.parameters() if p.requires_grad]
+    optimizer = torch.optim.LBFGS(
+        parameters,
+        max_iter=CHECK_EVERY,
+        max_eval=4 * CHECK_EVERY,
+        history_size=20,
+        tolerance_grad=0.0,
+        tolerance_change=0.0,
+        line_search_fn="strong_wolfe",
+    )
+    if state.optimizer is not None:
+        optimizer.load_state_dict(state.optimizer)
+
+    def loss() -> Tensor:
+        optimizer.zero_grad()
+        value = -head.mean_log_prob(*pixels)
+        value.backward()  # type: ignore[no-untyped-call]
+        return value
+
+    while not state.done and state.iteration < iterations:
+        before = nn.utils.parameters_to_vector(parameters).detach().clone()
+        optimizer.step(loss)  # type: ignore[no-untyped-call]
+        state.iteration += CHECK_EVERY
+        with torch.no_grad():
+            rate = float(head.mean_log_prob(*pixels))
+            held = float(head.mean_log_prob(*held_out)) if held_out else rate
+        if not math.isfinite(rate) or rate < state.rate:
+            # A line search that failed in single precision: the parameters before it were better.
+            nn.utils.vector_to_parameters(before, parameters)
+            state.done = True
+        else:
+            if held > state.best:
+                state.best, state.failures = held, 0
+                state.best_parameters = [p.detach().clone() for p in parameters]
+            else:
+                state.failures += 1
+            state.done = state.failures >= PATIENCE or rate - state.rate < LEAST_GAIN
+            state.rate = rate
+        state.optimizer = optimizer.state_dict()
+        if after_look:
+            after_look(state)
+    with torch.no_grad():
+        for parameter, best in zip(parameters, state.best_parameters, strict=False):
+            parameter.copy_(best)
+    return state
