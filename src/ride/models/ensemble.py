@@ -1,6 +1,7 @@
 """Ensembles over transformations of the image, section 3.1."""
 
 import math
+from collections.abc import Callable
 
 import torch
 from jaxtyping import Float
@@ -22,11 +23,13 @@ class Ensemble(nn.Module):
     """Mixture 1/8 sum_k p(T_k x) of one model over the 8 flips and transposes of the image.
 
     All members score the same pixels, the central (H - 2r) x (W - 2r) ones, and each pixel outside is given.
+    `log_prob` is how a model scores images, for those who want it done in bounded memory.
     """
 
-    def __init__(self, model: RIDE) -> None:
+    def __init__(self, model: RIDE, log_prob: Callable[[RIDE, Tensor], Tensor] = RIDE.log_prob) -> None:
         super().__init__()
         self.model = model
+        self._log_prob = log_prob
 
     def member_log_probs(self, images: Float[Tensor, "B H W *M"]) -> Float[Tensor, "K B"]:
         """Log-likelihood of the central pixels under each of the 8 members, in nats per image.
@@ -47,6 +50,6 @@ class Ensemble(nn.Module):
         return self.member_log_probs(images).logsumexp(0) - math.log(8)
 
     def _score(self, images: Tensor) -> Tensor:
-        values = self.model.log_prob(images)
+        values = self._log_prob(self.model, images)
         # The rows below the central window are predicted too, but only by some of the members.
         return values[:, : values.shape[1] - self.model.neighborhood.radius].double().sum((1, 2))

@@ -1,0 +1,11 @@
+"""How work that takes a while says how far it is, without knowing who looks."""
+
+from typing import Protocol, runtime_checkable
+
+
+@runtime_checkable
+class Progress(Protocol):
+    """Called now and then with the work done, all of it in the same unit, and what is being done."""
+
+    def __call__(self, done: int, total: int, message: str = "") -> None:
+        """Take note."""
