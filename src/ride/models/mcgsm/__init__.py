@@ -1,0 +1,6 @@
+"""Mixture of conditional Gaussian scale mixtures, section 2.1: the model, its distribution, its fast gradient."""
+
+from ride.models.mcgsm.distribution import MCGSMDistribution
+from ride.models.mcgsm.module import MCGSM
+
+__all__ = ["MCGSM", "MCGSMDistribution"]
