@@ -1,0 +1,73 @@
+"""Log-likelihood of every pixel of images of any size, in bounded memory."""
+
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ride.models.ride import RIDE, BandState
+
+MEMORY = 256 * 2**20
+"""Bytes of activations that scoring may hold at once unless told otherwise."""
+
+
+def bytes_per_pixel(model: RIDE) -> int:
+    """Bytes of activations that scoring one pixel holds at its peak, somewhat more rather than less.
+
+    The neighborhood is there extracted, whitened and reordered; the widest layer holds five gates, its
+    recurrent inputs, c and h beside the hidden units of the layer below. The MCGSM works through chunks of
+    its own.
+    """
+    config = model.config
+    values = 4 * config.channels * (model.neighborhood.size + 1)
+    if config.layers:
+        values += (13 if config.extended else 11) * config.hidden
+    return values * model.whitening.mean_out.element_size()
+
+
+@torch.no_grad()
+def log_prob_maps(
+    model: RIDE,
+    images: Float[Tensor, "B H W *M"],
+    *,
+    memory: int = MEMORY,
+    progress: Callable[[int, int], None] | None = None,
+) -> Float[Tensor, "B H2 W2"]:
+    """`RIDE.log_prob`, exactly, with at most about `memory` bytes of activations; no gradient.
+
+    Where the images do not fit at once, a few are taken at a time; where one image does not, bands of its
+    rows, each starting from the state that the band above has left. `progress` is called with the predicted
+    rows done and all.
+
+    Raises:
+        DataError: the images are smaller than the neighborhood.
+    """
+    height, width = model.neighborhood.predicted_shape(*images.shape[1:3])
+    room = max(1, memory // bytes_per_pixel(model))
+    rows = min(height, max(1, room // width))
+    count = max(1, room // (height * width))
+    values = images.new_empty(images.shape[0], height, width)
+    done, total = 0, images.shape[0] * height
+    for first in range(0, images.shape[0], count):
+        some = slice(first, min(first + count, images.shape[0]))
+        state: BandState | None = None
+        for top in range(0, height, rows):
+            bottom = min(top + rows, height)
+            band = images[some, top : bottom + model.neighborhood.radius]
+            values[some, top:bottom], state = model.log_prob_band(band, state)
+            done += (some.stop - first) * (bottom - top)
+            if progress:
+                progress(done, total)
+    return values
+
+
+def log_prob_map(
+    model: RIDE,
+    image: Float[Tensor, "H W *M"],
+    *,
+    memory: int = MEMORY,
+    progress: Callable[[int, int], None] | None = None,
+) -> Float[Tensor, "H2 W2"]:
+    """`log_prob_maps` of a single image: nats of each predicted pixel given the pixels before it."""
+    return log_prob_maps(model, image.unsqueeze(0), memory=memory, progress=progress)[0]
