@@ -1,0 +1,73 @@
+"""The door of the command line: finds the command, runs it, and turns errors into one line."""
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from difflib import get_close_matches
+from importlib.metadata import version
+
+from ride.cli.options import Options, UsageError
+from ride.errors import RideError
+
+COMMANDS = {
+    "demo": "train, compare, score, sample and draw in a few minutes",
+    "evaluate": "bits per pixel of images under a model, and maps of them",
+    "sample": "draw images from a model: texture synthesis",
+    "train": "fit a model to your images",
+    "deadleaves": "write images of dead leaves, the standard synthetic data",
+    "models": "the trained models that come with ride, and how they were made",
+}
+"""Each is the class `Command` of the module of that name; nothing is imported before it is needed."""
+
+FAILED, USAGE, INTERRUPTED = 1, 2, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run `ride` with the given arguments (of the process by default) and return its exit status."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words or words[0] in ("-h", "--help", "help"):
+        from ride.cli.welcome import welcome
+
+        welcome(COMMANDS)
+        return 0
+    if words[0] == "--version":
+        print(f"ride {version('ride-density')}")
+        return 0
+    if words[0] not in COMMANDS:
+        near = get_close_matches(words[0], COMMANDS, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(COMMANDS)}"
+        return _complain(f"there is no command {words[0]!r}: {hint}", USAGE)
+    command: Options | None = None
+    try:
+        command = _parse(words[0], words[1:])
+        command.run()
+    except RideError as error:
+        if os.environ.get("RIDE_DEBUG"):
+            raise
+        return _complain(str(error), USAGE if isinstance(error, UsageError) else FAILED)
+    except OSError as error:
+        if os.environ.get("RIDE_DEBUG"):
+            raise
+        where = f": {error.filename}" if error.filename else ""
+        return _complain(f"{error.strerror or error}{where}", FAILED)
+    except KeyboardInterrupt:
+        print(f"ride: interrupted: {command.kept() if command else 'nothing was written'}", file=sys.stderr)
+        return INTERRUPTED
+    except SystemExit as stop:
+        # The parser has said what was wrong, or printed its help.
+        return stop.code if isinstance(stop.code, int) else FAILED
+    return 0
+
+
+def _parse(name: str, words: list[str]) -> Options:
+    import tyro
+
+    command: type[Options] = importlib.import_module(f"ride.cli.{name}").Command
+    flags = (tyro.conf.FlagCreatePairsOff, tyro.conf.OmitArgPrefixes)
+    return tyro.cli(command, prog=f"ride {name}", args=words, config=flags)
+
+
+def _complain(message: str, status: int) -> int:
+    print(f"ride: error: {' '.join(message.split())}", file=sys.stderr)
+    return status

@@ -1,0 +1,36 @@
+"""`ride models`."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from ride.cli.options import Options
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command(Options):
+    """List the trained models that come with ride, each with its card: how it was made and its rate.
+
+    Any other command takes one of these names where it asks for a MODEL.
+    """
+
+    def run(self) -> None:
+        """Print names and cards."""
+        from ride.models.files import bundled_names, load_card
+
+        cards = {name: load_card(name) for name in bundled_names()}
+        for name, card in cards.items():
+            self.say(name)
+            self.say("\n".join(_lines(card, "  ")))
+        if not cards:
+            self.say("no models come with this installation")
+        self.give({"models": [{"name": name, "card": card} for name, card in cards.items()]})
+
+
+def _lines(card: dict[str, Any], indent: str) -> list[str]:
+    lines = []
+    for key, value in card.items():
+        if isinstance(value, dict):
+            lines += [f"{indent}{key}:", *_lines(value, indent + "  ")]
+        else:
+            lines.append(f"{indent}{key}: {value}")
+    return lines

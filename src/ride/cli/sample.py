@@ -1,0 +1,73 @@
+"""`ride sample`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import Positional, arg
+
+from ride.cli.options import Options, output_file
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command(Options):
+    """Draw images from a model, one pixel given those before it: texture synthesis.
+
+    The pixels are drawn in the order in which several can be drawn at once, from exactly the distribution
+    of drawing one after another. Image k depends on the seed and on k only.
+    """
+
+    model: Annotated[Positional[str], arg(metavar="MODEL")] = "bsds300"
+    """A bundled name (`ride models` lists them), a run directory or a .safetensors file."""
+    size: tuple[int, int] = (256, 256)
+    """Rows and columns."""
+    count: int = 1
+    """Images to draw; more than one are numbered, a-0.png, a-1.png, or stacked in one .npy."""
+    out: Path = Path("sample.png")
+    """File to write: .png (8 bits, gray or RGB) or .npy (floats in units of the full range)."""
+    border: str = "noise"
+    """What the first pixels are predicted from: `noise` (normal, with the mean and variance of the training
+    data), or a folder, glob, image or array whose pixels are drawn at random. The border itself is cut
+    off."""
+    bounds: tuple[float, float] | None = None
+    """Clip each pixel to this range as it is drawn, for instance 0 1; the model is then not sampled
+    exactly."""
+
+    def run(self) -> None:
+        """Draw and write."""
+        device = self.start()
+        out = output_file(self.out, (".png", ".npy"))
+
+        from ride.experiments.image_files import write_image
+        from ride.models.files import load
+
+        model = load(self.model).to(device)
+        values = None if self.border == "noise" else self._border(model.config.channels)
+        height, width = self.size
+        with self.progress("drawing") as progress:
+            images = model.sample(
+                height,
+                width,
+                batch=self.count,
+                seed=self.seed,
+                values=values,
+                bounds=self.bounds,
+                progress=progress,
+            )
+        if self.count == 1:
+            files = {out: images[0]}
+        elif out.suffix.lower() == ".npy":
+            files = {out: images}
+        else:
+            files = {out.with_stem(f"{out.stem}-{k}"): image for k, image in enumerate(images)}
+        for path, image in files.items():
+            write_image(path, image)
+            self.say(f"wrote {path}, {height} x {width} pixels drawn from {self.model} with seed {self.seed}")
+        self.give(
+            {
+                "written": [str(path) for path in files],
+                "model": self.model,
+                "size": self.size,
+                "seed": self.seed,
+            }
+        )

@@ -1,0 +1,63 @@
+"""Drawn figures: maps of bits per pixel, and images side by side."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ride.atomic import replacing
+from ride.errors import ConfigError
+
+INCHES_A_PANEL = 3.0
+COLOURS = "magma"
+
+
+@dataclass(frozen=True)
+class Panel:
+    """An image in units of the full range, or a map of bits per pixel, with its title."""
+
+    title: str
+    values: Float[Tensor, "H W *M"]
+    bits: bool = False
+
+
+def draw(path: Path, rows: Sequence[Sequence[Panel]]) -> None:
+    """Draw rows of panels into one picture; a map has a colour bar, bright where the model was surprised.
+
+    Raises:
+        ConfigError: matplotlib is not installed.
+        OutputError: the file cannot be written.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ConfigError("drawing needs matplotlib: pip install 'ride-density[plots]'") from error
+    columns = max(len(row) for row in rows)
+    figure = Figure(
+        (INCHES_A_PANEL * columns, 1.12 * INCHES_A_PANEL * len(rows)), dpi=110, layout="compressed"
+    )
+    axes = figure.subplots(len(rows), columns, squeeze=False)
+    for row, line in zip(rows, axes, strict=True):
+        for place in line:
+            place.set_axis_off()
+        for panel, place in zip(row, line, strict=False):
+            place.set_title(panel.title, fontsize=9)
+            _show(figure, place, panel)
+    with replacing(path) as temporary:
+        figure.savefig(temporary)
+
+
+def _show(figure: Any, place: Any, panel: Panel) -> None:
+    values: NDArray[Any] = panel.values.detach().cpu().double().numpy()
+    if not panel.bits:
+        place.imshow(values.clip(0, 1), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+        return
+    # A few pixels are far off; they would take the whole scale for themselves.
+    low, high = np.quantile(values, (0.01, 0.99))
+    shown = place.imshow(values, cmap=f"{COLOURS}_r", vmin=low, vmax=high, interpolation="nearest")
+    figure.colorbar(shown, ax=place, label="log-likelihood, bit/px", shrink=0.85)
