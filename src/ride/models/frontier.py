@@ -5,7 +5,6 @@ row i - 1 up to column j + r. All pixels of equal t = j + (r + 1) i are independ
 are drawn at once: W' + (r + 1)(H' - 1) steps instead of W' H' and, with given noise, the same image.
 """
 
-from collections.abc import Callable
 from typing import NamedTuple, Protocol, cast, runtime_checkable
 
 import torch
@@ -17,9 +16,9 @@ from ride.models.mcgsm import MCGSM
 from ride.models.neighborhood import Neighborhood
 from ride.models.slstm import SpatialLSTM
 from ride.models.whitening import ConditionalWhitening
+from ride.progress import Progress
 
 Bounds = tuple[float, float]
-Progress = Callable[[int, int], None]
 
 
 @runtime_checkable
@@ -47,8 +46,7 @@ def fill(
     Only the h x w predicted pixels can be drawn (`Neighborhood.predicted_shape`); without a mask all are.
     Every other pixel keeps its value bit for bit, and the states of the spatial LSTMs advance over it. `u`,
     uniform on [0, 1), chooses component and scale and `z`, standard normal, the value: drawing in raster
-    order with the same noise gives the same image. Drawn values are clipped to `bounds`. `progress` is
-    called with the steps done and all steps.
+    order with the same noise gives the same image. Drawn values are clipped to `bounds`.
 
     Raises `DataError` for images smaller than the neighborhood, `ConfigError` for a mask or noise that does
     not fit them.
@@ -120,8 +118,8 @@ class _Frontier:
     def __init__(self, model: Drawable, images: Tensor, order: _Order) -> None:
         self.model, self.slope = model, order.slope
         self.layers = [cast(SpatialLSTM, layer) for layer in model.layers]
-        batch, height, width, self.channels = images.shape
-        self.size = (height, width, batch, self.channels)
+        self.batch, height, width, self.channels = images.shape
+        self.size = (height, width, self.batch, self.channels)
         self.pixels = images.permute(1, 2, 0, 3).reshape(height * width, -1).clone()
         radius = model.neighborhood.radius
         where = torch.arange(height * width, device=images.device).view(height, width)
@@ -130,7 +128,7 @@ class _Frontier:
         offsets = [di * width + dj for di, dj in model.neighborhood.offsets]
         self.offsets = torch.tensor(offsets, dtype=torch.long, device=images.device)
         self.rings = [
-            images.new_zeros(order.slope + 1, 2, order.rows + 1, batch, layer.hidden).unbind()
+            images.new_zeros(order.slope + 1, 2, order.rows + 1, self.batch, layer.hidden).unbind()
             for layer in self.layers
         ]
 
@@ -154,7 +152,8 @@ class _Frontier:
     def inputs(self, place: Tensor) -> Tensor:
         """Return the neighborhoods [P, M * size], P counting rows and then the batch."""
         near = self.pixels.index_select(0, (place.unsqueeze(1) + self.offsets).flatten())
-        return near.view(len(place), len(self.offsets), -1).mT.reshape(-1, self.channels * len(self.offsets))
+        near = near.view(len(place), len(self.offsets), self.batch * self.channels).mT
+        return near.reshape(len(place) * self.batch, self.channels * len(self.offsets))
 
     def states(self, h: Tensor, step: _Step) -> Tensor:
         """Advance every layer over the pixels of a step; return the hidden units of the last."""

@@ -38,6 +38,6 @@ def fill_raster(
                 h, c = layer.step(h, h_left, h_up, c_left, c_up)
                 left[number] = above[j][number] = (h, c)
             if mask is None or mask[i + radius, j + radius]:
-                y = model.whitening.invert_outputs(x, model.head.draw(h, u[:, i, j], z[:, i, j]))
+                y = model.whitening.invert_outputs(x, model.head.draw(h, u[:, i, j].contiguous(), z[:, i, j]))
                 images[:, i + radius, j + radius] = y if bounds is None else y.clamp(*bounds)
     return images

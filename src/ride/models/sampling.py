@@ -6,8 +6,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ride.errors import ConfigError
-from ride.models.frontier import Bounds, Drawable, Progress, fill
+from ride.models.frontier import Bounds, Drawable, fill
 from ride.models.whitening import ConditionalWhitening
+from ride.progress import Progress
 
 MARGIN = 8
 """Rows above and columns on either side of a sampled image that are drawn and then cut off."""
