@@ -1,4 +1,4 @@
-"""Mixture of conditional Gaussian scale mixtures, section 2.1: the model, its distribution, its fast gradient."""
+"""Mixture of conditional Gaussian scale mixtures, section 2.1: model, distribution, fast gradient."""
 
 from ride.models.mcgsm.distribution import MCGSMDistribution
 from ride.models.mcgsm.module import MCGSM

@@ -18,10 +18,11 @@ class MCGSM(nn.Module):
         p(y | x, c, s) = N(y; A_c x + u_c, (e^alpha_cs L_c L_c^T)^-1)
         K_c            = sum_n beta_cn^2 b_n b_n^T
 
-    Parameters are `eta` [C, S], `alpha` [C, S], `beta` [C, F], `b` [F, N], `a` [C, M, N]; for M > 1 `cholesky`
-    [C, M, M] whose lower triangle is L_c, its first entry fixed to 1; with `means` the `u` [C, M], otherwise 0.
-    Without the factorisation K_c is the lower triangle of `k_cholesky` [C, N, N] times its transpose, in the place of
-    `beta` and `b`. With N = 0 inputs it is a mixture of Gaussian scale mixtures.
+    Parameters are `eta` [C, S], `alpha` [C, S], `beta` [C, F], `b` [F, N] and `a` [C, M, N]; for M > 1 also
+    `cholesky` [C, M, M], whose lower triangle is L_c with its first entry fixed to 1; with `means` also `u`
+    [C, M], otherwise 0. Without the factorisation `k_cholesky` [C, N, N] takes the place of `beta` and `b`:
+    K_c is its lower triangle times the transpose of that. With N = 0 inputs this is a mixture of Gaussian
+    scale mixtures.
 
     Args:
         inputs: N, may be 0.
@@ -34,6 +35,9 @@ class MCGSM(nn.Module):
     Raises:
         ConfigError: a size makes no sense, or data do not fit the sizes.
     """
+
+    cholesky: nn.Parameter | None
+    u: nn.Parameter | None
 
     def __init__(
         self,
@@ -61,10 +65,8 @@ class MCGSM(nn.Module):
             self.beta = nn.Parameter(torch.empty(components, features))
             self.b = nn.Parameter(torch.empty(features, inputs))
         self.a = nn.Parameter(torch.empty(components, outputs, inputs))
-        self.register_parameter(
-            "cholesky", nn.Parameter(torch.empty(components, outputs, outputs)) if outputs > 1 else None
-        )
-        self.register_parameter("u", nn.Parameter(torch.empty(components, outputs)) if means else None)
+        self.cholesky = nn.Parameter(torch.empty(components, outputs, outputs)) if outputs > 1 else None
+        self.u = nn.Parameter(torch.empty(components, outputs)) if means else None
         self.reset_parameters()
 
     @torch.no_grad()
@@ -126,7 +128,7 @@ class MCGSM(nn.Module):
     def draw(
         self, x: Float[Tensor, "P N"], u: Float[Tensor, " P"], z: Float[Tensor, "P M"]
     ) -> Float[Tensor, "P M"]:
-        """Turn noise, u uniform in [0, 1) and z standard normal, into pixels given x; see the distribution."""
+        """Pixels given x from noise, u uniform in [0, 1) and z standard normal: see `MCGSMDistribution`."""
         return self(x).draw(u, z)
 
     def _terms(self) -> kernel.Terms:
