@@ -33,7 +33,7 @@ def make(pixels: int, **config):
     return model, x, y
 
 
-@pytest.fixture(params=CASES.values(), ids=CASES.keys())
+@pytest.fixture(params=list(CASES.values()), ids=list(CASES))
 def config(request) -> dict:
     return request.param
 
@@ -105,9 +105,7 @@ def test_second_backward_pass_gives_the_same():
 def test_only_wanted_gradients_are_computed(method, wanted):
     model, x, y = make(20, outputs=2, inputs=3, means=True)
     full = getattr(model, method)(x, y).sum()
-    expected = dict(
-        zip(("x", "y", "parameters"), torch.autograd.grad(full, [x, y, model.cholesky]), strict=True)
-    )
+    expected = dict(zip(("x", "y", "parameters"), torch.autograd.grad(full, [x, y, model.cholesky]), strict=True))
     x, y = x.detach().requires_grad_("x" in wanted), y.detach().requires_grad_("y" in wanted)
     model.requires_grad_("parameters" in wanted)
     getattr(model, method)(x, y).sum().backward()
@@ -155,9 +153,7 @@ class _Largest(TorchDispatchMode):
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         out = func(*args, **(kwargs or {}))
         tensors = [leaf for leaf in tree_leaves(out) if isinstance(leaf, torch.Tensor)]
-        self.numbers = max(
-            [self.numbers, *(t.untyped_storage().nbytes() // t.element_size() for t in tensors)]
-        )
+        self.numbers = max([self.numbers, *(t.untyped_storage().nbytes() // t.element_size() for t in tensors)])
         return out
 
 

@@ -34,25 +34,19 @@ class MCGSMDistribution:
         residual = torch.einsum("cmk,...cm->...ck", self.factor, y.unsqueeze(-2) - self.means)
         distance = residual.square().sum(-1, keepdim=True)  # [*, C, 1]
         log_det = self.factor.diagonal(dim1=-2, dim2=-1).abs().log().sum(-1, keepdim=True)  # [C, 1]
-        experts = (
-            -0.5 * self.alpha.exp() * distance
-            + 0.5 * channels * (self.alpha - math.log(2 * math.pi))
-            + log_det
-        )
+        experts = -0.5 * self.alpha.exp() * distance + 0.5 * channels * (self.alpha - math.log(2 * math.pi)) + log_det
         return torch.logsumexp((self.gate + experts).flatten(-2), dim=-1)
 
-    def cdf(self, y: Float[Tensor, "*batch 1"]) -> Float[Tensor, "*batch"]:
+    def cdf(self, y: Float[Tensor, "*batch M"]) -> Float[Tensor, "*batch"]:
         """Probability of a value of at most y.
 
         Raises:
             ConfigError: a pixel has more than one channel.
         """
         if self.means.shape[-1] != 1:
-            raise ConfigError(
-                f"the cdf is defined for pixels of one channel, and these have {self.means.shape[-1]}"
-            )
+            raise ConfigError(f"the cdf is defined for pixels of one channel, and these have {self.means.shape[-1]}")
         standard = (0.5 * self.alpha).exp() * (y.unsqueeze(-2) - self.means)  # [*, C, S]
-        return (self.gate.exp() * torch.special.ndtr(standard)).sum((-2, -1))
+        return (self.gate.exp() * torch.special.ndtr(standard)).sum((-2, -1)).clamp(max=1)
 
     @property
     def mean(self) -> Float[Tensor, "*batch M"]:

@@ -260,9 +260,7 @@ class _Sweep:
             torch.bmm(at.mixture.view(2, c * s, -1), scale.unsqueeze(1).mT, out=sums.hits.view(2, c * s, 1))
             at.distance[1].add_(at.distance[0])
             at.distance.mul_(scale.unsqueeze(1))
-            torch.bmm(
-                by_component, at.distance.view(2 * c, 1, at.pixels).mT, out=sums.precision.view(2 * c, s, 1)
-            )
+            torch.bmm(by_component, at.distance.view(2 * c, 1, at.pixels).mT, out=sums.precision.view(2 * c, s, 1))
         d_q = at.pull[0].sub_(at.pull[1])
         d_r2 = at.pull[1].mul_(-2)
         if self.twice_weights is None:

@@ -125,9 +125,7 @@ class MCGSM(nn.Module):
         return kernel.mean_log_prob(x, y, self._terms())
 
     @torch.no_grad()
-    def draw(
-        self, x: Float[Tensor, "P N"], u: Float[Tensor, " P"], z: Float[Tensor, "P M"]
-    ) -> Float[Tensor, "P M"]:
+    def draw(self, x: Float[Tensor, "P N"], u: Float[Tensor, " P"], z: Float[Tensor, "P M"]) -> Float[Tensor, "P M"]:
         """Pixels given x from noise, u uniform in [0, 1) and z standard normal: see `MCGSMDistribution`."""
         return self(x).draw(u, z)
 
@@ -145,6 +143,9 @@ class MCGSM(nn.Module):
         return kernel.Terms(projection, weights, self.a, self.u, factor, precision, self.eta, expert)
 
     def _check(self, x: Tensor, y: Tensor | None = None) -> None:
+        for data in (x, y):
+            if data is not None and data.dtype != self.a.dtype:
+                raise ConfigError(f"this MCGSM computes in {self.a.dtype}: convert the data from {data.dtype}")
         if x.shape[-1] != self.inputs:
             raise ConfigError(f"this MCGSM reads {self.inputs} inputs a pixel, not {x.shape[-1]}")
         if y is not None and y.shape[-1] != self.outputs:
