@@ -10,9 +10,11 @@ from typing import NamedTuple, Protocol, cast, runtime_checkable
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
+from torch.nn.functional import linear
 
-from ride.errors import ConfigError
+from ride.errors import ConfigError, ModelError
 from ride.models.mcgsm import MCGSM
+from ride.models.mcgsm.drawing import Drawing
 from ride.models.neighborhood import Neighborhood
 from ride.models.slstm import SpatialLSTM
 from ride.models.whitening import ConditionalWhitening
@@ -49,7 +51,7 @@ def fill(
     order with the same noise gives the same image. Drawn values are clipped to `bounds`.
 
     Raises `DataError` for images smaller than the neighborhood, `ConfigError` for a mask or noise that does
-    not fit them.
+    not fit them, `ModelError` where the drawn pixels are not finite.
     """
     radius = model.neighborhood.radius
     rows, columns = model.neighborhood.predicted_shape(*images.shape[1:3])
@@ -68,14 +70,27 @@ def fill(
         return images.clone()
     order = _Order(rows, columns, radius + 1)
     frontier = _Frontier(model, images, order)
-    u_steps = order.steps_of(u.permute(1, 2, 0))
-    z_steps = order.steps_of(z.permute(1, 2, 0, 3))
-    masks = order.steps_of(mask) if mask is not None else [None] * len(order.steps)
-    for done, step in enumerate(zip(order.steps, u_steps, z_steps, masks, strict=True), start=1):
-        frontier.advance(*step, bounds)
+    height, width = images.shape[1:3]
+    places = torch.arange(height * width, device=images.device).view(height, width)
+    parts = zip(
+        order.steps,
+        order.split(places[radius:, radius : radius + columns]),
+        order.split(u.permute(1, 2, 0)),
+        order.split(z.permute(1, 2, 0, 3)),
+        order.split(mask) if mask is not None else [None] * len(order.steps),
+        strict=True,
+    )
+    for done, part in enumerate(parts, start=1):
+        frontier.advance(*part, bounds)
         if progress is not None:
             progress(done, len(order.steps))
-    return frontier.images()
+    drawn = frontier.images()
+    if not drawn.isfinite().all():
+        raise ModelError(
+            "drawing led to pixels that are NaN or infinite: the model was not trained to the end,"
+            " or the image that it continues has such pixels"
+        )
+    return drawn
 
 
 class _Step(NamedTuple):
@@ -100,49 +115,72 @@ class _Order:
             _Step(t, max(0, -((columns - 1 - t) // slope)), count) for t, count in enumerate(counts) if count
         ]
 
-    def steps_of(self, grid: Tensor) -> tuple[Tensor, ...]:
+    def split(self, grid: Tensor) -> tuple[Tensor, ...]:
         """Return, for each step, the contiguous rows of a grid [H', W', ...] that belong to its pixels."""
         flat = grid[: self.rows].flatten(0, 1)
         return flat[self.permutation.to(grid.device)].split([step.rows for step in self.steps])
 
 
-class _Frontier:
-    """The image being drawn, and the states that its next pixels need.
+class _States:
+    """The hidden and memory units of one layer that the next pixels need.
 
-    States are kept by row: the cell to the left was visited one step ago in the same row, the cell above
-    slope steps ago in the row above. So a ring of slope + 1 slabs [rows, B, N] holds them, contiguous for
-    every step. A slab starts with a row of zeros, the cells above the grid; a row that has not begun is
-    zero, as are the cells left of the grid.
+    They are kept by row: the cell to the left was visited one step ago in the same row, the cell above slope
+    steps ago in the row above. So a ring of slope + 1 slabs [rows * B, N] holds them, contiguous for every
+    step. A slab starts with a row of zeros, the cells above the grid; a row that has not begun is zero, as
+    are the cells left of the grid.
     """
 
+    def __init__(self, layer: SpatialLSTM, order: _Order, batch: int) -> None:
+        self.layer, self.slope, self.batch = layer, order.slope, batch
+        ring = (order.slope + 1, (order.rows + 1) * batch, layer.hidden)
+        self.h = layer.weight.new_zeros(ring).unbind()
+        self.c = layer.weight.new_zeros(ring).unbind()
+
+    def advance(self, x: Tensor, step: _Step) -> Tensor:
+        """Visit the pixels of a step; return their hidden units [P, N]."""
+        above, here = step.top * self.batch, (step.top + 1) * self.batch
+        left, up, now = ((step.t - back) % len(self.h) for back in (1, self.slope, 0))
+        h, c = self.layer.step(
+            x,
+            self.h[left].narrow(0, here, len(x)),
+            self.h[up].narrow(0, above, len(x)),
+            self.c[left].narrow(0, here, len(x)),
+            self.c[up].narrow(0, above, len(x)),
+        )
+        self.h[now].narrow(0, here, len(x)).copy_(h)
+        self.c[now].narrow(0, here, len(x)).copy_(c)
+        return h
+
+
+class _Frontier:
+    """The image being drawn as [H * W, B * M], and the states of every layer."""
+
     def __init__(self, model: Drawable, images: Tensor, order: _Order) -> None:
-        self.model, self.slope = model, order.slope
-        self.layers = [cast(SpatialLSTM, layer) for layer in model.layers]
         self.batch, height, width, self.channels = images.shape
-        self.size = (height, width, self.batch, self.channels)
+        self.shape = (height, width, self.batch, self.channels)
         self.pixels = images.permute(1, 2, 0, 3).reshape(height * width, -1).clone()
-        radius = model.neighborhood.radius
-        where = torch.arange(height * width, device=images.device).view(height, width)
-        places = order.steps_of(where[radius:, radius : radius + order.columns])
-        self.places = dict(zip((step.t for step in order.steps), places, strict=True))
-        offsets = [di * width + dj for di, dj in model.neighborhood.offsets]
-        self.offsets = torch.tensor(offsets, dtype=torch.long, device=images.device)
-        self.rings = [
-            images.new_zeros(order.slope + 1, 2, order.rows + 1, self.batch, layer.hidden).unbind()
-            for layer in self.layers
-        ]
+        self.offsets = torch.tensor(
+            [di * width + dj for di, dj in model.neighborhood.offsets], dtype=torch.long, device=images.device
+        )
+        self.whitening, self.unwhiten_out = model.whitening, model.whitening.unwhiten_out()
+        self.states = [_States(cast(SpatialLSTM, layer), order, self.batch) for layer in model.layers]
+        self.drawing = Drawing(model.head)
 
     def images(self) -> Tensor:
-        return self.pixels.view(self.size).permute(2, 0, 1, 3).contiguous()
+        return self.pixels.view(self.shape).permute(2, 0, 1, 3).contiguous()
 
-    def advance(self, step: _Step, u: Tensor, z: Tensor, mask: Tensor | None, bounds: Bounds | None) -> None:
-        place = self.places[step.t]
-        x = self.model.whitening.whiten_inputs(self.inputs(place))
-        h = self.states(x, step)
+    def advance(
+        self, step: _Step, place: Tensor, u: Tensor, z: Tensor, mask: Tensor | None, bounds: Bounds | None
+    ) -> None:
+        """Visit the pixels of a step, at rows `place` of `pixels`, and draw those under the mask."""
+        x = h = self.whitening.whiten_inputs(self.inputs(place))
+        for states in self.states:
+            h = states.advance(h, step)
         if mask is not None and not mask.any():
             return
-        yhat = self.model.head.draw(h, u.flatten(), z.flatten(0, 1))
-        y = self.model.whitening.invert_outputs(x, yhat).view(len(place), -1)
+        yhat = self.drawing.draw(h, u.flatten(), z.flatten(0, 1))
+        y = self.whitening.predict(x) + linear(yhat, self.unwhiten_out)
+        y = y.view(len(place), -1)
         if bounds is not None:
             y = y.clamp(*bounds)
         if mask is not None:
@@ -154,16 +192,3 @@ class _Frontier:
         near = self.pixels.index_select(0, (place.unsqueeze(1) + self.offsets).flatten())
         near = near.view(len(place), len(self.offsets), self.batch * self.channels).mT
         return near.reshape(len(place) * self.batch, self.channels * len(self.offsets))
-
-    def states(self, h: Tensor, step: _Step) -> Tensor:
-        """Advance every layer over the pixels of a step; return the hidden units of the last."""
-        here = slice(step.top + 1, step.top + 1 + step.rows)
-        above = slice(step.top, step.top + step.rows)
-        for layer, ring in zip(self.layers, self.rings, strict=True):
-            h_left, c_left = ring[(step.t - 1) % len(ring)][:, here].flatten(1, 2)
-            h_up, c_up = ring[(step.t - self.slope) % len(ring)][:, above].flatten(1, 2)
-            h, c = layer.step(h, h_left, h_up, c_left, c_up)
-            now = ring[step.t % len(ring)][:, here]
-            now[0].copy_(h.view_as(now[0]))
-            now[1].copy_(c.view_as(now[1]))
-        return h

@@ -35,7 +35,8 @@ def draw_images(
     The noise of image k depends on `seed` and k only, not on `batch`. Pixels are clipped to `bounds` as
     they are drawn. `progress` is called with the steps done and all steps.
 
-    Raises `ConfigError` for a size, seed, bound or value that makes no sense.
+    Raises `ConfigError` for a size, seed, bound or value that makes no sense, `ModelError` where the drawn
+    pixels are not finite.
     """
     like = model.whitening.mean_out
     channels, radius = len(like), model.neighborhood.radius
@@ -56,7 +57,8 @@ def draw_images(
         else:
             chosen = torch.randint(len(border), shape, generator=generator)
             images.append(border[chosen.to(border.device)])
-        u.append(torch.rand(rows, columns, dtype=like.dtype, generator=generator).to(like.device))
+        # Float32 would be 0 every 2^24 pixels, and choose the first component no matter how improbable it is.
+        u.append(torch.rand(rows, columns, dtype=torch.float64, generator=generator).to(like.device))
         z.append(normal(rows, columns))
     start = torch.stack(images)
     if bounds is not None:
@@ -74,23 +76,19 @@ def _check_request(height: int, width: int, batch: int, seed: int, bounds: Bound
     if seed < 0:
         raise ConfigError(f"the seed of a sample must be 0 or more, not {seed}")
     if bounds is not None and not bounds[0] < bounds[1]:
-        raise ConfigError(
-            f"the lower bound of a sample must be below the upper one, not {bounds[0]}, {bounds[1]}"
-        )
+        raise ConfigError(f"the lower bound of a sample must be below the upper one, not {bounds[0]}, {bounds[1]}")
 
 
 def _border_values(whitening: ConditionalWhitening, values: Tensor) -> Tensor:
     """Return the given pixels as [P, M]."""
     channels = len(whitening.mean_out)
     if values.numel() == 0 or (channels > 1 and values.shape[-1] != channels):
-        raise ConfigError(
-            f"border values must be pixels of {channels} channels, not of shape {tuple(values.shape)}"
-        )
+        raise ConfigError(f"border values must be pixels of {channels} channels, not of shape {tuple(values.shape)}")
     return values.reshape(-1, channels).to(whitening.mean_out)
 
 
 def _gaussian(whitening: ConditionalWhitening, noise: Float[Tensor, "*grid M"]) -> Float[Tensor, "*grid M"]:
     """Return pixels with the mean and covariance of those that the whitening was fitted on."""
-    unwhiten = torch.linalg.inv(whitening.whiten_out)
+    unwhiten = whitening.unwhiten_out()
     covariance = whitening.predictor @ whitening.predictor.T + unwhiten @ unwhiten
     return noise @ torch.linalg.cholesky(covariance).T + whitening.mean_out

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn.functional import linear
 
 from ride.errors import DataError
 
@@ -99,19 +100,27 @@ class ConditionalWhitening(nn.Module):
 
     def whiten_inputs(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch D"]:
         """Return x̂."""
-        return (x - self.mean_in) @ self.whiten_in  # symmetric
+        return linear(x - self.mean_in, self.whiten_in)
+
+    def predict(self, xhat: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch M"]:
+        """Return the linear prediction of y."""
+        return linear(xhat, self.predictor, self.mean_out)
 
     def whiten_outputs(
         self, xhat: Float[Tensor, "*batch D"], y: Float[Tensor, "*batch M"]
     ) -> Float[Tensor, "*batch M"]:
         """Return ŷ."""
-        return (y - self.mean_out - xhat @ self.predictor.T) @ self.whiten_out  # symmetric
+        return linear(y - self.predict(xhat), self.whiten_out)
 
     def invert_outputs(
         self, xhat: Float[Tensor, "*batch D"], yhat: Float[Tensor, "*batch M"]
     ) -> Float[Tensor, "*batch M"]:
         """Return y, the inverse of `whiten_outputs`."""
-        return yhat @ torch.linalg.inv(self.whiten_out) + xhat @ self.predictor.T + self.mean_out
+        return self.predict(xhat) + linear(yhat, self.unwhiten_out())
+
+    def unwhiten_out(self) -> Float[Tensor, "M M"]:
+        """Return W^-1."""
+        return torch.linalg.inv(self.whiten_out)
 
 
 def _merge(count: int, mean: Tensor, scatter: Tensor, rows: Tensor) -> int:
@@ -119,9 +128,7 @@ def _merge(count: int, mean: Tensor, scatter: Tensor, rows: Tensor) -> int:
     if not len(rows):
         return count
     if not rows.isfinite().all():
-        raise DataError(
-            "conditional whitening met a pixel that is NaN or infinite: remove or repair that image"
-        )
+        raise DataError("conditional whitening met a pixel that is NaN or infinite: remove or repair that image")
     total = count + len(rows)
     rows_mean = rows.mean(0)
     centred = rows - rows_mean
