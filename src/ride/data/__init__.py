@@ -1,1 +1,11 @@
 """Images: where they come from, dequantisation, random crops and tiles, dead leaves."""
+
+from ride.data.crops import CropSampler
+from ride.data.dequantize import dequantize
+from ride.data.picture import Picture
+from ride.data.pixels import Pixels
+from ride.data.seeds import seeded
+from ride.data.sources import open_pictures
+from ride.data.tiles import Tiles
+
+__all__ = ["CropSampler", "Picture", "Pixels", "Tiles", "dequantize", "open_pictures", "seeded"]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from typing import cast
 
 import torch
 from jaxtyping import Float
@@ -72,6 +73,11 @@ class RIDE(nn.Module):
         self.layers = nn.ModuleList()
         self.set_depth(config.layers)
 
+    @property
+    def stack(self) -> list[SpatialLSTM]:
+        """The spatial LSTMs from the lowest to the highest."""
+        return cast(list[SpatialLSTM], list(self.layers))
+
     def pairs(self, images: Float[Tensor, "B H W *M"]) -> tuple[Tensor, Tensor]:
         """Whitened neighborhoods [B, H', W', D] and pixels [B, H', W', M], equation (7).
 
@@ -91,7 +97,7 @@ class RIDE(nn.Module):
             return x.flatten(0, 2), y.flatten(0, 2)
         grid = diagonals(*x.shape[1:3])
         h = to_diagonals(x, grid)
-        for layer in self.layers:
+        for layer in self.stack:
             h = layer.diagonal(h, grid)
         return h.flatten(0, 1), to_diagonals(y, grid).flatten(0, 1)
 
@@ -123,7 +129,7 @@ class RIDE(nn.Module):
             return values.view(batch, height, width), []
         grid = diagonals(height, width)
         h, after = to_diagonals(x, grid), []
-        for number, layer in enumerate(self.layers):
+        for number, layer in enumerate(self.stack):
             h, last = layer.continued(h, grid, state[number] if state else None)
             after.append(last)
         values = self.head.log_prob(h.flatten(0, 1), to_diagonals(y, grid).flatten(0, 1))
@@ -135,11 +141,11 @@ class RIDE(nn.Module):
         self.whitening.fit(self.neighborhood.extract(batch) for batch in images)
 
     def set_depth(self, layers: int) -> None:
-        """Put new spatial LSTMs on top or take the top ones off, with a new MCGSM; the layers below stay as they are."""
+        """Put new spatial LSTMs on top or take the top ones off, with a new MCGSM; the layers below stay."""
         config = self.config = replace(self.config, layers=layers)
         like = self.whitening.mean_out
         inputs = config.channels * self.neighborhood.size
-        kept = list(self.layers[:layers])
+        kept = self.stack[:layers]
         for depth in range(len(kept), layers):
             size = config.hidden if depth else inputs
             kept.append(SpatialLSTM(size, config.hidden, config.extended).to(like))

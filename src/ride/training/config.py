@@ -1,4 +1,4 @@
-"""What a training run does: its stages and the settings they share. """
+"""What a training run does: its stages and the settings they share."""
 
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -47,7 +47,7 @@ class FitConfig:
         head_pixels: pixels on which L-BFGS works.
         head_patch: side of the patches these come from; None for the stage's own.
         head_valid_pixels: held-out pixels that stop L-BFGS early; 0 for none.
-        valid_tile: side of the tiles on which held-out images are scored; None for whole images.
+        valid_tile: side of the tiles on which held-out images are scored.
         stop_when_worse: end the run when a stage leaves the held-out images worse off, as the paper does; otherwise
             go on. The model kept is the best one either way.
         seed: of everything that is drawn.
@@ -67,7 +67,7 @@ class FitConfig:
     head_pixels: int = 500_000
     head_patch: int | None = None
     head_valid_pixels: int = 100_000
-    valid_tile: int | None = 64
+    valid_tile: int = 64
     stop_when_worse: bool = False
     seed: int = 0
 

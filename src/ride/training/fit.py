@@ -3,16 +3,17 @@
 import math
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from ride.data import CropSampler, Picture, Tiles, seeded
+from ride.data import Picture, Tiles, seeded
 from ride.errors import DataError
-from ride.models import RIDE, RIDEConfig, save
+from ride.models.files import save
+from ride.models.ride import RIDE
 from ride.progress import Progress
 from ride.training.batches import Batches
 from ride.training.config import FitConfig, Stage
@@ -36,6 +37,7 @@ class Position:
     seconds: float = 0.0
     valid: float = -math.inf
     best: float = -math.inf
+    best_layers: int = 0
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,10 @@ class _Fit:
         settings = {
             "model": asdict(model.config),
             "fit": asdict(config),
-            "data": {"train": self.batches.fingerprint, "valid": self.valid.fingerprint if self.valid else None},
+            "data": {
+                "train": self.batches.pixels.fingerprint,
+                "valid": self.valid.pixels.fingerprint if self.valid else None,
+            },
         }
         self.run_directory = Run(Path(directory), settings) if directory else None
         if self.run_directory and (tree := self.run_directory.restore()):
@@ -117,6 +122,7 @@ class _Fit:
             if self._finish(stage):
                 break
         if self.best:
+            self.model.set_depth(position.best_layers)
             self.model.load_state_dict(self.best)
         return FitResult(position.best, position.stage, position.seconds)
 
@@ -125,12 +131,12 @@ class _Fit:
         if position.stage == 0:
             torch.manual_seed(config.seed)
             self.model.fit_whitening(self._single_pixels(config.whitening_pixels, "whitening"))
-            for layer in self.model.layers:
-                _set_forget_bias(layer.bias, config.forget_bias)
+            for layer in self.model.stack:
+                layer.set_forget_bias(config.forget_bias)
         if stage.add_layer:
             torch.manual_seed(config.seed + 1 + position.stage)
-            self.model.add_layer()
-            _set_forget_bias(self.model.layers[-1].bias, config.forget_bias)
+            self.model.set_depth(len(self.model.layers) + 1)
+            self.model.stack[-1].set_forget_bias(config.forget_bias)
         self.optimizer = None
         position.phase, position.step = "steps", 0
 
@@ -146,7 +152,7 @@ class _Fit:
             patches = self.batches.draw(position.stage, stage, position.step).to(self.device)
             optimizer.zero_grad()
             rate = model.mean_log_prob(patches)
-            (-rate).backward()  # type: ignore[no-untyped-call]
+            (-rate).backward()
             if config.clip is not None:
                 nn.utils.clip_grad_norm_(parameters, config.clip)
             optimizer.step()
@@ -166,7 +172,11 @@ class _Fit:
         if stage.head_iterations:
             config, model = self.config, self.model
             pixels = self._head_pixels(stage, config.head_pixels, "head")
-            held = self._head_pixels(stage, config.head_valid_pixels, "held") if config.head_valid_pixels else None
+            held = (
+                self._head_pixels(stage, config.head_valid_pixels, "held")
+                if config.head_valid_pixels
+                else None
+            )
             each = HEAD_COST * config.head_pixels
             start = self.work_done
 
@@ -175,7 +185,9 @@ class _Fit:
                 self.position.step = state.iteration
                 self.work_done = start + each * state.iteration
                 bits = (state.rate + float(model.whitening.log_jacobian)) / math.log(2)
-                self._log(phase="head", step=state.iteration, steps=stage.head_iterations, bits_per_pixel=bits)
+                self._log(
+                    phase="head", step=state.iteration, steps=stage.head_iterations, bits_per_pixel=bits
+                )
                 self._tell(f"stage {self.position.stage + 1}, {bits:.3f} bit/px in fine-tuning")
                 self._checkpoint()
 
@@ -190,7 +202,7 @@ class _Fit:
         worse = self.valid is not None and valid < position.valid
         position.valid = valid
         if not self.valid or valid > position.best:
-            position.best = valid
+            position.best, position.best_layers = valid, len(self.model.layers)
             self.best = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
             self._keep(valid)
         self._log(phase="valid", bits_per_pixel=valid / math.log(2))
@@ -231,7 +243,9 @@ class _Fit:
             sampler = self.batches.sampler((patch, patch))
             patches = _parts(math.ceil(count / self._pixels(patch)), 50)
             pairs = [
-                model.hidden_states(sampler.draw(size, seeded(config.seed, purpose, place, part)).to(self.device))
+                model.hidden_states(
+                    sampler.draw(size, seeded(config.seed, purpose, place, part)).to(self.device)
+                )
                 for part, size in enumerate(patches)
             ]
         x, y = (torch.cat(columns) for columns in zip(*pairs, strict=True))
@@ -302,11 +316,6 @@ class _Fit:
             self._optimizer().load_state_dict(tree["optimizer"])
         self.head = HeadState(**tree["head"]) if tree["head"] else None
         self.best, self.work_done = tree["best"], tree["work_done"]
-
-
-def _set_forget_bias(bias: Tensor, value: float) -> None:
-    with torch.no_grad():
-        bias[3 * bias.numel() // 5 :] = value
 
 
 def _rate(stage: Stage, step: int, total: int) -> float:

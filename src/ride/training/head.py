@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ride.models import MCGSM
+from ride.models.mcgsm import MCGSM
 
 CHECK_EVERY = 5
 """Iterations between looks at the held-out pixels."""
@@ -64,12 +64,12 @@ def fit_head(
     def loss() -> Tensor:
         optimizer.zero_grad()
         value = -head.mean_log_prob(*pixels)
-        value.backward()  # type: ignore[no-untyped-call]
+        value.backward()
         return value
 
     while not state.done and state.iteration < iterations:
         before = nn.utils.parameters_to_vector(parameters).detach().clone()
-        optimizer.step(loss)  # type: ignore[no-untyped-call]
+        optimizer.step(loss)
         state.iteration += CHECK_EVERY
         with torch.no_grad():
             rate = float(head.mean_log_prob(*pixels))

@@ -38,6 +38,11 @@ class SpatialLSTM(nn.Module):
         nn.init.uniform_(self.weight, -0.08, 0.08)
         nn.init.zeros_(self.bias)
 
+    def set_forget_bias(self, value: float) -> None:
+        """Start with forget gates that are open (positive) or closed (negative) on their own."""
+        with torch.no_grad():
+            self.bias[3 * self.hidden :] = value
+
     def forward(self, x: Float[Tensor, "B H W D"]) -> Float[Tensor, "B H W N"]:
         """Hidden units of every cell of a batch of grids."""
         if x.shape[-1] != self.in_features:

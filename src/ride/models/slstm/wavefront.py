@@ -194,7 +194,7 @@ class Wavefront(torch.autograd.Function):
         if ctx.kept is None:
             acts = forward(x, weight, bias, grid, extended, space)
         else:
-            acts = Activations(*ctx.kept, h)
+            acts = Activations(*ctx.kept, h)  # type: ignore[call-arg]
             ctx.kept = None
         grads = backward(grad_h, x, weight, acts, grid, extended, ctx.needs_input_grad[0], space)
         return *grads, None, None, None
