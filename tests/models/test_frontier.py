@@ -73,6 +73,14 @@ def test_grids_narrower_than_the_slope(rows, columns):
     torch.testing.assert_close(fill(model, images, None, u, z), expected, rtol=1e-12, atol=1e-12)
 
 
+def test_a_steeper_frontier_draws_the_same():
+    model = lively(CASES[2])
+    images, u, z = noise(model, 2, 7, 8)
+    for slope in (3, 6):
+        steeper = fill(model, images, None, u, z, slope=slope)
+        torch.testing.assert_close(steeper, fill(model, images, None, u, z), rtol=1e-12, atol=1e-12)
+
+
 def test_without_a_neighborhood_pixels_are_independent_draws():
     model = RIDE(RIDEConfig(neighborhood=1, layers=0, components=2, scales=2, features=2)).double()
     images, u, z = noise(model, 2, 4, 5)
@@ -121,9 +129,7 @@ def test_bounds_clip_as_the_pixels_are_drawn():
 def test_progress_counts_the_steps():
     model = lively(CASES[0])
     calls = []
-    fill(
-        model, *_arguments(model, 8, 11), progress=lambda done, total, message="": calls.append((done, total))
-    )
+    fill(model, *_arguments(model, 8, 11), progress=lambda done, total, message="": calls.append((done, total)))
     steps = 7 + 3 * (6 - 1)
     assert calls == [(k, steps) for k in range(1, steps + 1)]
 

@@ -42,13 +42,16 @@ def fill(
     z: Float[Tensor, "B h w M"],
     bounds: Bounds | None = None,
     progress: Progress | None = None,
+    *,
+    slope: int | None = None,
 ) -> Float[Tensor, "B H W M"]:
     """Return the images with the pixels under the mask drawn from the model, each given all pixels before it.
 
     Only the h x w predicted pixels can be drawn (`Neighborhood.predicted_shape`); without a mask all are.
     Every other pixel keeps its value bit for bit, and the states of the spatial LSTMs advance over it. `u`,
     uniform on [0, 1), chooses component and scale and `z`, standard normal, the value: drawing in raster
-    order with the same noise gives the same image. Drawn values are clipped to `bounds`.
+    order with the same noise gives the same image. Drawn values are clipped to `bounds`. A row trails the
+    one above by `slope` columns: the least that will do unless given, w for one pixel at a time.
 
     Raises `DataError` for images smaller than the neighborhood, `ConfigError` for a mask or noise that does
     not fit them, `ModelError` where the drawn pixels are not finite.
@@ -68,7 +71,7 @@ def fill(
         rows = int(mask.any(1).nonzero().max()) + 1 if mask.any() else 0
     if rows == 0:
         return images.clone()
-    order = _Order(rows, columns, radius + 1)
+    order = _Order(rows, columns, radius + 1 if slope is None else slope)
     frontier = _Frontier(model, images, order)
     height, width = images.shape[1:3]
     places = torch.arange(height * width, device=images.device).view(height, width)
