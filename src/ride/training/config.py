@@ -36,6 +36,7 @@ class FitConfig:
         optimizer: `sgd` with momentum, or `adam`.
         batch: patches a step.
         momentum: of stochastic gradient descent.
+        warmup: steps over which the learning rate of the first stage rises to its value.
         clip: largest norm of the gradient; None for no clipping.
         crops: `fresh` draws patches at random places for each step, `tiles` cuts each image into patches that do
             not overlap, in a new order each stage.
@@ -57,6 +58,7 @@ class FitConfig:
     optimizer: Literal["sgd", "adam"] = "adam"
     batch: int = 50
     momentum: float = 0.9
+    warmup: int = 20
     clip: float | None = 1.0
     crops: Literal["fresh", "tiles"] = "fresh"
     noise: Literal["fresh", "fixed"] = "fresh"

@@ -69,7 +69,7 @@ def fit(
         ConfigError: the directory holds another run.
         OutputError: the directory cannot be written.
     """
-    return _Fit(model, images, valid_images, config or default(), directory, card or {}, progress).run()
+    return _Fit(model, images, valid_images, config or default(model.config.layers), directory, card or {}, progress).run()
 
 
 class _Fit:
@@ -148,7 +148,7 @@ class _Fit:
         sums, since = 0.0, 0
         while position.step < total:
             for group in optimizer.param_groups:
-                group["lr"] = _rate(stage, position.step, total)
+                group["lr"] = self._rate(stage, total)
             patches = self.batches.draw(position.stage, stage, position.step).to(self.device)
             optimizer.zero_grad()
             rate = model.mean_log_prob(patches)
@@ -224,6 +224,15 @@ class _Fit:
             else:
                 self.optimizer = torch.optim.Adam(parameters, lr=0.0)
         return self.optimizer
+
+    def _rate(self, stage: Stage, total: int) -> float:
+        """The learning rate of the next step: constant, or half a cosine, after the warm-up of the first stage."""
+        rate, step = stage.rate, self.position.step
+        if stage.rate_end is not None:
+            rate = stage.rate_end + (rate - stage.rate_end) * 0.5 * (1 + math.cos(math.pi * step / total))
+        if self.position.stage == 0 and step < self.config.warmup:
+            rate *= (step + 1) / self.config.warmup
+        return rate
 
     def _single_pixels(self, count: int, purpose: str) -> Iterator[Tensor]:
         """Crops that hold one predicted pixel each: pixels at independent random places."""
@@ -316,12 +325,6 @@ class _Fit:
             self._optimizer().load_state_dict(tree["optimizer"])
         self.head = HeadState(**tree["head"]) if tree["head"] else None
         self.best, self.work_done = tree["best"], tree["work_done"]
-
-
-def _rate(stage: Stage, step: int, total: int) -> float:
-    if stage.rate_end is None:
-        return stage.rate
-    return stage.rate_end + (stage.rate - stage.rate_end) * 0.5 * (1 + math.cos(math.pi * step / total))
 
 
 def _parts(count: int, most: int) -> list[int]:

@@ -1,31 +1,46 @@
-"""The named recipes."""
+"""The named recipes, for a model with so many layers (0: an MCGSM on the neighborhood itself)."""
 
 from ride.training.config import FitConfig, Stage
 
 
-def paper() -> FitConfig:
-    """The recipe of section 3 with the authors' patch sizes and learning rates, one epoch a stage."""
-    rates = (1.0, 0.5, 0.1, 0.05, 0.01, 0.005, 0.001, 0.0005)
+def default(layers: int) -> FitConfig:
+    """Adam at high, falling rates on fresh crops with fresh noise: 150 million predicted pixels, then L-BFGS.
+
+    An MCGSM without layers gets a shorter run of Adam, then L-BFGS on 10^6 pixels.
+    """
+    if layers:
+        return FitConfig(
+            stages=(
+                Stage(patch=22, steps=3000, rate=3e-2, rate_end=1.2e-2),
+                Stage(patch=32, steps=2400, rate=1.2e-2, rate_end=1e-4, head_iterations=150),
+            ),
+            head_patch=64,
+        )
     return FitConfig(
-        stages=tuple(
+        stages=(Stage(patch=22, steps=2000, rate=3e-2, rate_end=1e-3, head_iterations=500),),
+        head_pixels=1_000_000,
+    )
+
+
+def paper(layers: int) -> FitConfig:
+    """The recipe of section 3 with the authors' patch sizes and learning rates, one epoch a stage.
+
+    An MCGSM without layers is fitted by L-BFGS alone, up to 3000 iterations on 10^6 pixels.
+    """
+    if layers:
+        rates = (1.0, 0.5, 0.1, 0.05, 0.01, 0.005, 0.001, 0.0005)
+        stages = tuple(
             Stage(patch=8 + 2 * k, steps=None, rate=rate, head_iterations=500) for k, rate in enumerate(rates)
-        ),
+        )
+    else:
+        stages = (Stage(patch=22, steps=0, rate=0.0, head_iterations=3000),)
+    return FitConfig(
+        stages=stages,
         optimizer="sgd",
+        warmup=0,
         clip=None,
         crops="tiles",
         noise="fixed",
         head_pixels=1_000_000,
         stop_when_worse=True,
-    )
-
-
-def default() -> FitConfig:
-    """Adam on fresh crops with fresh noise, falling rates and growing patches: 250 million predicted pixels."""
-    return FitConfig(
-        stages=(
-            Stage(patch=12, steps=3000, rate=3e-3),
-            Stage(patch=22, steps=5000, rate=3e-3, rate_end=1e-3),
-            Stage(patch=32, steps=3000, rate=1e-3, rate_end=1e-5, head_iterations=300),
-        ),
-        head_patch=64,
     )
