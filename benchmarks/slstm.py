@@ -1,6 +1,6 @@
 """Spatial LSTM, forward and backward on 50 patches of 22 x 22, over the time of its bare matrix products.
 
-    python benchmarks/slstm.py [--json results.json]
+python benchmarks/slstm.py [--json results.json]
 """
 
 import argparse
@@ -8,11 +8,11 @@ import json
 from pathlib import Path
 
 import torch
-from timing import medians
 from torch import Tensor
 
 from ride.models.slstm import SpatialLSTM, reference
 from ride.models.slstm.diagonals import diagonals
+from timing import medians
 
 BATCH, HEIGHT, WIDTH, INPUTS = 50, 20, 18, 12
 

@@ -14,9 +14,7 @@ SMALL = RIDEConfig(hidden=6, components=3, scales=2, features=4)
 def model_of(config: RIDEConfig) -> RIDE:
     torch.manual_seed(1)
     model = RIDE(config).double()
-    model.fit_whitening(
-        [torch.rand(2, 16, 16, *[config.channels] * (config.channels > 1), dtype=torch.float64)]
-    )
+    model.fit_whitening([torch.rand(2, 16, 16, *[config.channels] * (config.channels > 1), dtype=torch.float64)])
     return model
 
 
@@ -51,7 +49,7 @@ def test_many_images_are_taken_a_few_at_a_time():
 
 def test_progress_counts_every_row_once():
     model = model_of(SMALL)
-    seen: list[tuple[int, int]] = []
+    seen = []
     log_prob_map(
         model,
         torch.rand(12, 9, dtype=torch.float64),

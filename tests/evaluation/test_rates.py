@@ -30,10 +30,7 @@ def model_of(channels: int = 1, layers: int = 1) -> RIDE:
 
 def pictures(*shapes: tuple[int, ...], seed: int = 0) -> list[Picture]:
     draw = np.random.default_rng(seed)
-    return [
-        Picture(f"{k}.png", draw.integers(0, 256, shape, dtype=np.uint8), 256)
-        for k, shape in enumerate(shapes)
-    ]
+    return [Picture(f"{k}.png", draw.integers(0, 256, shape, dtype=np.uint8), 256) for k, shape in enumerate(shapes)]
 
 
 def dequantized(picture: Picture, index: int, seed: int = 0) -> torch.Tensor:
@@ -50,9 +47,7 @@ def test_whole_images():
     assert rate.code_length == pytest.approx(8 - rate.bits_per_pixel, rel=1e-12)
     assert (rate.pixels, rate.images, rate.tile, rate.seed) == (10 * 11 + 18 * 7 + 7 * 5, 3, None, 3)
     assert [p.pixels for p in rate.pictures] == [m.numel() for m in maps]
-    assert [p.bits_per_pixel for p in rate.pictures] == pytest.approx(
-        [float(m.mean()) / math.log(2) for m in maps]
-    )
+    assert [p.bits_per_pixel for p in rate.pictures] == pytest.approx([float(m.mean()) / math.log(2) for m in maps])
 
 
 def test_standard_error_of_equal_images_is_the_textbooks():
@@ -84,9 +79,7 @@ def test_ensembles_of_tiles(channels: int):
     tiles = torch.stack([image[i : i + 9, j : j + 9] for i in (0, 9) for j in (0, 9, 18)])
     rate = evaluate(model, data, tile=9, ensemble=True, memory=2**16)
     assert rate.pixels == 6 * 5 * 5
-    assert rate.nats_per_pixel * rate.pixels == pytest.approx(
-        float(Ensemble(model).log_prob(tiles).sum()), rel=1e-12
-    )
+    assert rate.nats_per_pixel * rate.pixels == pytest.approx(float(Ensemble(model).log_prob(tiles).sum()), rel=1e-12)
     assert rate.bits_per_channel == pytest.approx(rate.bits_per_pixel / channels)
 
 
@@ -147,8 +140,7 @@ def test_sixteen_bits_continuous_data_and_mixtures():
 
 def test_maps_and_progress():
     model, data = model_of(), pictures((12, 15), (20, 11))
-    maps: list[tuple[str, tuple[int, ...], tuple[int, ...]]] = []
-    seen: list[tuple[int, int, str]] = []
+    maps, seen = [], []
     evaluate(
         model,
         data,

@@ -55,9 +55,7 @@ def test_a_model_comes_back_bit_for_bit(tmp_path, config, dtype):
     again = load(tmp_path / "m.safetensors")
     assert again.config == config
     assert not again.training
-    for (name, value), (other_name, other) in zip(
-        model.state_dict().items(), again.state_dict().items(), strict=True
-    ):
+    for (name, value), (other_name, other) in zip(model.state_dict().items(), again.state_dict().items(), strict=True):
         assert name == other_name
         assert torch.equal(value, other)
         assert value.dtype == other.dtype

@@ -40,9 +40,7 @@ def test_extract_equals_the_definition_pixel_by_pixel(width, channels):
     for i in range(9 - r):
         for j in range(11 - 2 * r):
             neighbors = [
-                images[:, r + i + di, r + j + dj, m]
-                for m in range(channels)
-                for di, dj in neighborhood.offsets
+                images[:, r + i + di, r + j + dj, m] for m in range(channels) for di, dj in neighborhood.offsets
             ]
             expected = torch.stack(neighbors, -1) if neighbors else torch.empty(2, 0, dtype=torch.float64)
             assert torch.equal(inputs[:, i, j], expected)
@@ -51,9 +49,7 @@ def test_extract_equals_the_definition_pixel_by_pixel(width, channels):
 
 def test_a_missing_channel_axis_means_one_channel():
     images = torch.randn(2, 6, 7)
-    for flat, deep in zip(
-        Neighborhood().extract(images), Neighborhood().extract(images[..., None]), strict=True
-    ):
+    for flat, deep in zip(Neighborhood().extract(images), Neighborhood().extract(images[..., None]), strict=True):
         assert torch.equal(flat, deep)
 
 

@@ -43,9 +43,7 @@ class Command(Options):
     def run(self) -> None:
         """Score, draw, print."""
         if len(self.sources) not in (1, 2):
-            raise UsageError(
-                f"ride evaluate takes [MODEL] DATA, not {len(self.sources)} arguments: quote a glob"
-            )
+            raise UsageError(f"ride evaluate takes [MODEL] DATA, not {len(self.sources)} arguments: quote a glob")
         if self.limit is not None and self.limit < 1:
             raise ConfigError(f"--limit must be at least 1, not {self.limit}")
         device = self.start()

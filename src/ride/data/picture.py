@@ -30,9 +30,7 @@ class Picture:
             )
         kinds = {256: np.uint8, 65536: np.uint16, None: np.float32}
         if self.levels not in kinds or pixels.dtype != kinds[self.levels]:
-            raise DataError(
-                f"{self.name} has {pixels.dtype} pixels, which do not go with {self.levels} levels"
-            )
+            raise DataError(f"{self.name} has {pixels.dtype} pixels, which do not go with {self.levels} levels")
         if self.levels is None:
             if not np.isfinite(pixels).all():
                 raise DataError(f"{self.name} has pixels that are NaN or infinite")

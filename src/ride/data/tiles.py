@@ -24,9 +24,7 @@ class Tiles:
         down, across = self.pixels.heights // size, self.pixels.widths // size
         counts = down * across
         if not int(counts.sum()):
-            raise DataError(
-                f"no image is large enough for a tile of {size} x {size} pixels; use smaller tiles"
-            )
+            raise DataError(f"no image is large enough for a tile of {size} x {size} pixels; use smaller tiles")
         self.image = torch.repeat_interleave(torch.arange(len(counts)), counts)
         within = torch.arange(int(counts.sum())) - (counts.cumsum(0) - counts)[self.image]
         self._row = within // across[self.image] * size

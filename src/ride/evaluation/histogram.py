@@ -63,9 +63,7 @@ class Histogram:
             values = _by_channel(dequantize(picture, seeded(seed, index)))
             own = torch.stack([channel.bincount(minlength=bins) for channel in _bin(values, bins)]).double()
             if counts is not None and counts.shape != own.shape:
-                raise DataError(
-                    f"{picture.name} has {len(own)} channels, the pictures before it {len(counts)}"
-                )
+                raise DataError(f"{picture.name} has {len(own)} channels, the pictures before it {len(counts)}")
             counts = own if counts is None else counts + own
         assert counts is not None
         return cls(counts, neighborhood)
@@ -75,9 +73,7 @@ class Histogram:
         _, outputs = self.neighborhood.extract(images)
         bins = _bin(_by_channel(outputs), self.bins)
         if len(bins) != len(self.log_density):
-            raise ConfigError(
-                f"this histogram is of {len(self.log_density)} channels, the images have {len(bins)}"
-            )
+            raise ConfigError(f"this histogram is of {len(self.log_density)} channels, the images have {len(bins)}")
         values = torch.stack([own[index] for own, index in zip(self.log_density, bins, strict=True)])
         return values.sum(0).view(outputs.shape[:3])
 

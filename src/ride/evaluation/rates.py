@@ -132,9 +132,7 @@ def evaluate(
         ConfigError: the model is for another number of channels, or the settings do not go together.
     """
     if ensemble and isinstance(model, Histogram):
-        raise ConfigError(
-            "a factorial model is the same under all flips and transposes: leave out the ensemble"
-        )
+        raise ConfigError("a factorial model is the same under all flips and transposes: leave out the ensemble")
     if each and (tile is not None or ensemble):
         raise ConfigError("maps of single pixels are of whole images: leave out tile and ensemble")
     if tile is not None and tile < 1:
@@ -147,7 +145,7 @@ def evaluate(
     channels: set[int] = set()
     for index, picture in enumerate(pictures):
         image = dequantize(picture, seeded(seed, index)).to(like)
-        channels.add(image.shape[2] if image.ndim == 3 else 1)
+        channels.add(picture.channels)
         levels.add(picture.levels)
         images = image.unsqueeze(0) if tile is None else _tiles(image, tile, picture.name)
         within = _within(progress, index, len(pictures), picture.name)
@@ -209,9 +207,7 @@ def _score(
 def _tiles(image: Float[Tensor, "H W *M"], size: int, name: str) -> Float[Tensor, "T S S *M"]:
     rows, columns = image.shape[0] // size, image.shape[1] // size
     if not rows * columns:
-        raise DataError(
-            f"{name} has {image.shape[0]} x {image.shape[1]} pixels, less than a tile of {size} x {size}"
-        )
+        raise DataError(f"{name} has {image.shape[0]} x {image.shape[1]} pixels, less than a tile of {size} x {size}")
     whole = image[: rows * size, : columns * size]
     return whole.unflatten(1, (columns, size)).unflatten(0, (rows, size)).transpose(1, 2).flatten(0, 1)
 

@@ -38,9 +38,7 @@ def draw(path: Path, rows: Sequence[Sequence[Panel]]) -> None:
     except ImportError as error:
         raise ConfigError("drawing needs matplotlib: pip install 'ride-density[plots]'") from error
     columns = max(len(row) for row in rows)
-    figure = Figure(
-        (INCHES_A_PANEL * columns, 1.12 * INCHES_A_PANEL * len(rows)), dpi=110, layout="compressed"
-    )
+    figure = Figure((INCHES_A_PANEL * columns, 1.12 * INCHES_A_PANEL * len(rows)), dpi=110, layout="compressed")
     axes = figure.subplots(len(rows), columns, squeeze=False)
     for row, line in zip(rows, axes, strict=True):
         for place in line:

@@ -106,8 +106,7 @@ def _bytes(path: str | Path) -> tuple[str, bytes]:
     except FileNotFoundError as error:
         known = ", ".join(bundled_names()) or "none"
         raise ModelError(
-            f"there is no model {file}: give a .safetensors file, a run directory"
-            f" or a bundled model ({known})"
+            f"there is no model {file}: give a .safetensors file, a run directory or a bundled model ({known})"
         ) from error
     except OSError as error:
         raise ModelError(f"cannot read the model {file}: {error.strerror}") from error

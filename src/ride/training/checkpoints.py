@@ -35,9 +35,7 @@ def load_checkpoint(path: Path) -> Any:
             plan = json.loads((file.metadata() or {})["tree"])
             return _unpack(plan, {name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
     except (SafetensorError, KeyError, ValueError, OSError) as error:
-        raise ModelError(
-            f"{path} is not a readable checkpoint ({error}); remove it to start the run anew"
-        ) from error
+        raise ModelError(f"{path} is not a readable checkpoint ({error}); remove it to start the run anew") from error
 
 
 def _pack(tree: Any, tensors: dict[str, Tensor]) -> Any:

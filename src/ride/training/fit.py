@@ -69,7 +69,9 @@ def fit(
         ConfigError: the directory holds another run.
         OutputError: the directory cannot be written.
     """
-    return _Fit(model, images, valid_images, config or default(model.config.layers), directory, card or {}, progress).run()
+    return _Fit(
+        model, images, valid_images, config or default(model.config.layers), directory, card or {}, progress
+    ).run()
 
 
 class _Fit:
@@ -172,11 +174,7 @@ class _Fit:
         if stage.head_iterations:
             config, model = self.config, self.model
             pixels = self._head_pixels(stage, config.head_pixels, "head")
-            held = (
-                self._head_pixels(stage, config.head_valid_pixels, "held")
-                if config.head_valid_pixels
-                else None
-            )
+            held = self._head_pixels(stage, config.head_valid_pixels, "held") if config.head_valid_pixels else None
             each = HEAD_COST * config.head_pixels
             start = self.work_done
 
@@ -185,9 +183,7 @@ class _Fit:
                 self.position.step = state.iteration
                 self.work_done = start + each * state.iteration
                 bits = (state.rate + float(model.whitening.log_jacobian)) / math.log(2)
-                self._log(
-                    phase="head", step=state.iteration, steps=stage.head_iterations, bits_per_pixel=bits
-                )
+                self._log(phase="head", step=state.iteration, steps=stage.head_iterations, bits_per_pixel=bits)
                 self._tell(f"stage {self.position.stage + 1}, {bits:.3f} bit/px in fine-tuning")
                 self._checkpoint()
 
@@ -252,9 +248,7 @@ class _Fit:
             sampler = self.batches.sampler((patch, patch))
             patches = _parts(math.ceil(count / self._pixels(patch)), 50)
             pairs = [
-                model.hidden_states(
-                    sampler.draw(size, seeded(config.seed, purpose, place, part)).to(self.device)
-                )
+                model.hidden_states(sampler.draw(size, seeded(config.seed, purpose, place, part)).to(self.device))
                 for part, size in enumerate(patches)
             ]
         x, y = (torch.cat(columns) for columns in zip(*pairs, strict=True))

@@ -16,6 +16,8 @@ array is a stack of long rows and every parameter one number a row.
 """
 
 import math
+from collections.abc import Iterator
+from itertools import repeat
 from typing import Any, NamedTuple
 
 import torch
@@ -26,7 +28,7 @@ from torch.autograd.function import once_differentiable
 LOG2_E = 1 / math.log(2)
 LEAST_EXPONENT = -100.0
 """Exponents of 2 are cut here: as good as 0 beside the largest, 0, and no product becomes a slow denormal."""
-CHUNK_NUMBERS = {"cpu": 2**19, "cuda": 2**25}
+CHUNK_NUMBERS = {"cpu": 2**20, "cuda": 2**25}
 """Numbers in the arrays of one chunk, by kind of device: about the cache of a core, or what fills a GPU."""
 
 
@@ -98,26 +100,45 @@ class _MeanLogProb(torch.autograd.Function):
 
 
 class _Arrays:
-    """The arrays of a chunk of P pixels, used again for every chunk of that many."""
+    """The arrays of a chunk of P pixels, used again for every chunk of that many.
 
-    def __init__(self, pixels: int, rows: int, c: int, s: int, m: int, like: Tensor) -> None:
+    Views are made here once: making one costs as much as a few thousand multiplications.
+    """
+
+    def __init__(self, pixels: int, terms: Terms) -> None:
+        (c, m, _), s, k = terms.a.shape, terms.eta.shape[1], len(terms.projection)
+
         def array(*shape: int) -> Tensor:
-            return like.new_empty(*shape, pixels)
+            return terms.a.new_empty(*shape, pixels)
 
         self.pixels = pixels
-        self.hidden = array(rows + c * m)
+        self.hidden = array(k + c * m)
         """z and the residuals of the experts A x + u - y; later the gradients of z and of A x."""
-        self.z, self.residual = self.hidden[:rows], self.hidden[rows:].view(c, m, pixels)
-        self.z_of_component = self.z.view(c, rows // c, pixels) if rows % c == 0 else None
-        self.squares = array(rows)
-        self.whitened = array(c, m)
-        self.whitened_squares = array(c, m)
+        self.hidden_columns = self.hidden.t()
+        self.z, self.residual = self.hidden[:k], self.hidden[k:].view(c, m, pixels)
+        self.residual_0 = self.residual[:, 0]
+        self.squares = array(k)
+        self.squares_columns = self.squares.t()
+        if terms.weights is None:
+            self.z_of_component = self.z.view(c, -1, pixels)
+            self.squares_of_component = self.squares.view(c, -1, pixels)
+        if terms.factor is not None:
+            self.whitened, self.whitened_squares = array(c, m), array(c, m)
         self.distance = array(2, c)
-        """Q and R; later g Q and r (Q + R) without the softmaxes' arrays."""
-        self.pull = array(2, c)
-        """-dR - dQ and -dR."""
+        """Q and R; later Q over the sum of the gate and Q + R over that of the posterior."""
+        self.q, self.r = self.distance.unbind()
+        self.distance_rows = self.distance.view(2, c, 1, pixels)
+        self.distance_columns = self.distance.view(2 * c, 1, pixels).mT
         self.mixture = array(2, c, s)
-        """The exponents, then the powers of 2, of gate and posterior."""
+        """Exponents and then powers of 2, of gate and posterior: the softmaxes times their sums."""
+        self.gate, self.posterior = self.mixture.unbind()
+        self.mixture_of_component = self.mixture.view(2 * c, s, pixels)
+        self.mixture_rows = self.mixture.view(2, c * s, pixels)
+        self.pull = array(2, c)
+        """sum_s lambda g, later dQ; and sum_s lambda r, later 2 dR."""
+        self.pull_rows = self.pull.view(2 * c, 1, pixels)
+        self.d_q, self.d_r2 = self.pull.unbind()
+        self.d_q_rows, self.d_r2_rows = self.pull.unsqueeze(2).unbind()
 
 
 class _Sums:
@@ -132,7 +153,9 @@ class _Sums:
         self.shapes = shapes
         self.chunk = terms.a.new_zeros(sum(self.sizes))
         self.total = torch.zeros_like(self.chunk, dtype=torch.float64)
-        self.products, self.weights, self.u, self.factor, self.precision, self.hits = self._views(self.chunk)
+        self.products, self.weights, self.u, self.factor, precision, hits = self._views(self.chunk)
+        self.precision_columns = precision.view(2 * c, s, 1)
+        self.hits_columns = hits.view(2, c * s, 1)
 
     def _views(self, flat: Tensor) -> list[Tensor]:
         return [part.view(shape) for part, shape in zip(flat.split(self.sizes), self.shapes, strict=True)]
@@ -163,116 +186,104 @@ class _Sweep:
 
     def __init__(self, x: Tensor, y: Tensor, terms: Terms) -> None:
         self.x, self.y, self.terms = x, y, terms
-        (c, m, _), s, rows = terms.a.shape, terms.eta.shape[1], len(terms.projection)
-        self.sizes = (rows, c, s, m)
+        (c, m, _), s, k = terms.a.shape, terms.eta.shape[1], len(terms.projection)
         self.stack = torch.cat([terms.projection, terms.a.flatten(0, 1)])
         self.twice_weights = None if terms.weights is None else 2 * terms.weights.t()
         self.precision = terms.precision.repeat(2, 1).unsqueeze(1)
         # Exponents are in base 2: torch's exp is slow where it underflows, its exp2 is not.
         self.slope = (-LOG2_E * terms.precision).unsqueeze(-1)
-        self.gate_bias = (LOG2_E * terms.eta).unsqueeze(-1)
-        self.expert_bias = (LOG2_E * terms.expert).unsqueeze(-1)
+        self.bias = (LOG2_E * torch.stack([terms.eta, terms.expert])).unsqueeze(-1)
         self.largest = -torch.finfo(x.dtype).max / (8 * self.slope.min())
-        numbers = 2 * c * s + 2 * rows + (3 * m + 4) * c
+        numbers = 2 * c * s + 2 * k + (3 * m + 4) * c
         self.chunk = max(1, CHUNK_NUMBERS.get(x.device.type, CHUNK_NUMBERS["cuda"]) // (64 * numbers)) * 64
         self.arrays: _Arrays | None = None
 
     def values(self) -> Tensor:
         """Log-likelihoods [P] in nats."""
         out = self.x.new_empty(len(self.x))
-        for start in range(0, len(out), self.chunk):
-            part = slice(start, start + self.chunk)
-            out[part] = self._forward(self.x[part], self.y[part])[0]
+        if len(out):
+            for x, y, value in self._chunks(self.x, self.y, out):
+                value.copy_(self._forward(x, y)[0])
         return out
 
     def gradients(
         self, needed: tuple[bool, ...], weight: Float[Tensor, " P"] | None = None
     ) -> tuple[Tensor, list[Tensor | None]]:
         """The sum of log-likelihoods, and the gradients for x, y and the terms of it or of a weighted sum."""
-        x, y = self.x, self.y
         sums = _Sums(self.terms) if any(needed[2:]) else None
-        total = torch.zeros((), dtype=torch.float64, device=x.device)
-        grad_x = torch.empty_like(x, memory_format=torch.contiguous_format) if needed[0] else None
-        grad_y = torch.empty_like(y, memory_format=torch.contiguous_format) if needed[1] else None
-        for start in range(0, len(x), self.chunk):
-            part = slice(start, start + self.chunk)
-            value, scale = self._forward(x[part], y[part])
-            total += value.sum(dtype=torch.float64)
-            scale.reciprocal_()
-            if weight is not None:
-                scale.mul_(weight[part])
-            self._backward(
-                x[part],
-                scale,
-                sums,
-                None if grad_x is None else grad_x[part],
-                None if grad_y is None else grad_y[part],
-            )
-        grads = sums.gradients(self.terms) if sums is not None else []
-        kept = [g if need else None for g, need in zip(grads, needed[2:], strict=False)]
-        return total, [grad_x, grad_y, *(kept or [None] * len(self.terms))]
+        total = torch.zeros((), dtype=torch.float64, device=self.x.device)
+        grad_x, grad_y = (
+            torch.empty_like(data, memory_format=torch.contiguous_format) if need else None
+            for data, need in zip((self.x, self.y), needed, strict=False)
+        )
+        if len(self.x):
+            for x, y, w, d_x, d_y in self._chunks(self.x, self.y, weight, grad_x, grad_y):
+                value, scale = self._forward(x, y)
+                total += value.sum(dtype=torch.float64)
+                scale.reciprocal_()
+                self._backward(x, scale if w is None else scale.mul_(w), sums, d_x, d_y)
+        grads = sums.gradients(self.terms) if sums is not None else [None] * len(self.terms)
+        return total, [grad_x, grad_y, *(g if need else None for g, need in zip(grads, needed[2:], strict=True))]
+
+    def _chunks(self, *data: Tensor | None) -> Iterator[tuple[Any, ...]]:
+        """Rows of the data chunk by chunk, None where there is no such data."""
+        return zip(*(repeat(None) if one is None else one.split(self.chunk) for one in data), strict=False)
 
     def _forward(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """Log-likelihoods of a chunk, and the sums [2, P] that turn its `mixture` into two softmaxes."""
-        rows, c, s, m = self.sizes
         if self.arrays is None or self.arrays.pixels != len(x):
-            self.arrays = _Arrays(len(x), rows, c, s, m, self.x)
+            self.arrays = _Arrays(len(x), self.terms)
         at, terms = self.arrays, self.terms
-        q, r = at.distance.unbind()
         torch.mm(self.stack, x.t(), out=at.hidden)
         torch.mul(at.z, at.z, out=at.squares)
         if terms.weights is None:
-            torch.sum(at.squares.view(c, rows // c, at.pixels), 1, out=q)
+            torch.sum(at.squares_of_component, 1, out=at.q)
         else:
-            torch.mm(terms.weights, at.squares, out=q)
+            torch.mm(terms.weights, at.squares, out=at.q)
         if terms.u is not None:
             at.residual.add_(terms.u.unsqueeze(-1))
         at.residual.sub_(y.t().contiguous())
         if terms.factor is None:
-            torch.mul(at.residual[:, 0], at.residual[:, 0], out=r)
+            torch.mul(at.residual_0, at.residual_0, out=at.r)
         else:
             torch.bmm(terms.factor.mT, at.residual, out=at.whitened)
             torch.mul(at.whitened, at.whitened, out=at.whitened_squares)
-            torch.sum(at.whitened_squares, 1, out=r)
+            torch.sum(at.whitened_squares, 1, out=at.r)
         # No infinities, whose differences are not numbers.
         torch.minimum(at.distance, self.largest, out=at.distance)
-        gate, posterior = at.mixture.unbind()
-        torch.mul(q.unsqueeze(1), self.slope, out=gate).add_(self.gate_bias)
-        gate.sub_(gate.amax((0, 1)))
-        torch.mul(r.unsqueeze(1), self.slope, out=posterior).add_(self.expert_bias).add_(gate)
-        highest = posterior.amax((0, 1))
-        posterior.sub_(highest)
+        torch.mul(at.distance_rows, self.slope, out=at.mixture).add_(self.bias)
+        # The gate's largest exponent becomes 0 before the experts add theirs, so that it costs them no digits.
+        at.gate.sub_(at.gate.amax((0, 1)))
+        highest = at.posterior.add_(at.gate).amax((0, 1))
+        at.posterior.sub_(highest)
         sums = at.mixture.clamp_min_(LEAST_EXPONENT).exp2_().sum((1, 2))
-        logs = sums.log2()
-        return highest.add_(logs[1]).sub_(logs[0]).mul_(math.log(2)), sums
+        of_gate, of_posterior = sums.log2().unbind()
+        return highest.add_(of_posterior).sub_(of_gate).mul_(math.log(2)), sums
 
-    def _backward(
-        self, x: Tensor, scale: Tensor, sums: _Sums | None, grad_x: Tensor | None, grad_y: Tensor | None
-    ) -> None:
+    def _backward(self, x: Tensor, scale: Tensor, sums: _Sums | None, d_x: Tensor | None, d_y: Tensor | None) -> None:
         """Gradients of the chunk `_forward` saw last; `scale` turns its `mixture` into (weighted) g and r."""
-        rows, c, s, _ = self.sizes
         at, terms = self.arrays, self.terms
         assert at is not None
-        by_component = at.mixture.view(2 * c, s, at.pixels)
-        torch.bmm(self.precision, by_component, out=at.pull.view(2 * c, 1, at.pixels))
-        at.pull.mul_(scale.unsqueeze(1))
+        scale_rows = scale.unsqueeze(1)
+        torch.bmm(self.precision, at.mixture_of_component, out=at.pull_rows)
+        at.pull.mul_(scale_rows)
+        at.d_q.sub_(at.d_r2)
+        at.d_r2.mul_(-2)
         if sums is not None:
-            torch.bmm(at.mixture.view(2, c * s, -1), scale.unsqueeze(1).mT, out=sums.hits.view(2, c * s, 1))
-            at.distance[1].add_(at.distance[0])
-            at.distance.mul_(scale.unsqueeze(1))
-            torch.bmm(by_component, at.distance.view(2 * c, 1, at.pixels).mT, out=sums.precision.view(2 * c, s, 1))
-        d_q = at.pull[0].sub_(at.pull[1])
-        d_r2 = at.pull[1].mul_(-2)
+            torch.bmm(at.mixture_rows, scale_rows.mT, out=sums.hits_columns)
+            at.r.add_(at.q)
+            at.distance.mul_(scale_rows)
+            torch.bmm(at.mixture_of_component, at.distance_columns, out=sums.precision_columns)
         if self.twice_weights is None:
-            at.z.view(c, rows // c, at.pixels).mul_(d_q.mul_(2).unsqueeze(1))
+            at.z_of_component.mul_(at.d_q_rows).mul_(2)
         else:
             if sums is not None:
-                torch.mm(d_q, at.squares.t(), out=sums.weights)
-            at.z.mul_(torch.mm(self.twice_weights, d_q, out=at.squares))
+                torch.mm(at.d_q, at.squares_columns, out=sums.weights)
+            at.z.mul_(torch.mm(self.twice_weights, at.d_q, out=at.squares))
         if terms.factor is None:
-            at.residual.mul_(d_r2.unsqueeze(1))
+            at.residual.mul_(at.d_r2_rows)
         else:
-            at.whitened.mul_(d_r2.unsqueeze(1))
+            at.whitened.mul_(at.d_r2_rows)
             if sums is not None:
                 torch.bmm(at.residual, at.whitened.mT, out=sums.factor)
             torch.bmm(terms.factor, at.whitened, out=at.residual)
@@ -281,7 +292,7 @@ class _Sweep:
             if terms.u is not None:
                 torch.sum(at.residual, -1, out=sums.u)
             sums.add()
-        if grad_x is not None:
-            torch.mm(at.hidden.t(), self.stack, out=grad_x)
-        if grad_y is not None:
-            grad_y.copy_(at.residual.sum(0).neg_().t())
+        if d_x is not None:
+            torch.mm(at.hidden_columns, self.stack, out=d_x)
+        if d_y is not None:
+            d_y.copy_(at.residual.sum(0).neg_().t())

@@ -1,0 +1,112 @@
+"""`ride train`."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Literal
+
+import torch
+from tyro.conf import Positional, arg
+
+from ride.cli.options import Options
+from ride.data import Picture, open_pictures, seeded
+from ride.errors import ConfigError
+from ride.models.files import RUN_MODEL
+from ride.models.ride import RIDE, RIDEConfig
+from ride.training import fit, presets
+
+PRESETS = {"default": presets.default, "paper": presets.paper}
+CHECKPOINT = "checkpoint.safetensors"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command(Options):
+    """Fit a model to images, in stages of growing patches, and keep the one that was best on held-out images.
+
+    DATA is a folder, a glob in quotes, one image, an .npy or .npz, or `deadleaves`. The run writes its
+    settings, a log in JSON lines, checkpoints and its best model into the folder OUT. Interrupt it at will:
+    the same command goes on where it was, to the same model bit for bit.
+    """
+
+    data: Annotated[Positional[str], arg(metavar="DATA")]
+    """The training images."""
+    out: Path
+    """Folder of the run; afterwards it can be named wherever a MODEL is asked for."""
+    preset: Literal["default", "paper"] = "default"
+    """How to train: `default` is what works best here, `paper` the recipe of Theis and Bethge (2015)."""
+    length: float = 1.0
+    """Scale the number of steps of each stage; 0.01 is a trial run."""
+    valid: int | None = None
+    """Images held out, chosen by the seed; a tenth of them unless given."""
+    valid_data: str | None = None
+    """Images to hold out instead, named as DATA is."""
+    limit: int | None = None
+    """Use the first so many images only."""
+    skip_unreadable: bool = False
+    """Go on, with a note, where an image cannot be read."""
+    model: Annotated[RIDEConfig, arg(name="")] = RIDEConfig()
+
+    def run(self) -> None:
+        """Train, or go on training."""
+        device = self.start()
+        if self.valid is not None and self.valid_data is not None:
+            raise ConfigError("--valid and --valid-data exclude each other: give one of them")
+        pictures = self._open(self.data, self.limit)
+        if self.valid_data is None:
+            pictures, held_out = self._split(pictures)
+        else:
+            held_out = self._open(self.valid_data, None)
+        config = replace(PRESETS[self.preset](self.model.layers), seed=self.seed)
+        if self.length != 1.0:
+            config = config.scaled(self.length)
+        torch.manual_seed(self.seed)
+        model = RIDE(self.model).to(device)
+        verb = "going on with" if (self.out / CHECKPOINT).exists() else "starting"
+        with self.progress(f"{self.out}") as progress:
+            result = fit(
+                model,
+                pictures,
+                held_out,
+                config,
+                directory=self.out,
+                card={"data": self.data, "images": len(pictures), "preset": self.preset},
+                progress=progress,
+            )
+        file = self.out / RUN_MODEL
+        bits = result.nats_per_pixel / math.log(2)
+        scored = f"{len(held_out)} held-out images" if held_out else "training patches"
+        self.say(
+            f"wrote {file}: {bits:.3f} bit/px on {scored}, {result.stages} stages, {result.seconds / 60:.1f} minutes"
+        )
+        self.say(f"next: ride evaluate {self.out} DATA      ride sample {self.out}")
+        self.give(
+            {
+                "written": str(file),
+                "held_out_bits_per_pixel": bits,
+                "images": len(pictures),
+                "held_out": len(held_out),
+                "stages": result.stages,
+                "seconds": result.seconds,
+                "seed": self.seed,
+            }
+        )
+
+    def kept(self) -> str:
+        """Say whether there is a checkpoint."""
+        if (self.out / CHECKPOINT).exists():
+            return f"a checkpoint is kept in {self.out}; the same command goes on from it"
+        return f"no checkpoint was due yet in {self.out}; the same command starts again"
+
+    def _open(self, source: str, limit: int | None) -> Sequence[Picture]:
+        return open_pictures(source, channels=self.model.channels, skip_unreadable=self.skip_unreadable, limit=limit)
+
+    def _split(self, pictures: Sequence[Picture]) -> tuple[Sequence[Picture], Sequence[Picture]]:
+        """Training images and held-out ones, both in their own order."""
+        count = len(pictures) // 10 if self.valid is None else self.valid
+        if not 0 <= count < len(pictures):
+            raise ConfigError(f"--valid must leave images to train on: {count} of {len(pictures)} are held out")
+        chosen = torch.randperm(len(pictures), generator=seeded(self.seed, "held out"))
+        places = sorted(chosen[count:].tolist()), sorted(chosen[:count].tolist())
+        training, held_out = ([pictures[k] for k in part] for part in places)
+        return training, held_out
