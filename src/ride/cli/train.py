@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -45,7 +45,7 @@ class Command(Options):
     """Use the first so many images only."""
     skip_unreadable: bool = False
     """Go on, with a note, where an image cannot be read."""
-    model: Annotated[RIDEConfig, arg(name="")] = RIDEConfig()
+    model: Annotated[RIDEConfig, arg(name="")] = field(default_factory=RIDEConfig)
 
     def run(self) -> None:
         """Train, or go on training."""
@@ -62,7 +62,6 @@ class Command(Options):
             config = config.scaled(self.length)
         torch.manual_seed(self.seed)
         model = RIDE(self.model).to(device)
-        verb = "going on with" if (self.out / CHECKPOINT).exists() else "starting"
         with self.progress(f"{self.out}") as progress:
             result = fit(
                 model,

@@ -1,6 +1,7 @@
 """Images: where they come from, dequantisation, random crops and tiles, dead leaves."""
 
 from ride.data.crops import CropSampler
+from ride.data.deadleaves import DeadLeaves, Leaves
 from ride.data.dequantize import dequantize
 from ride.data.picture import Picture
 from ride.data.pixels import Pixels
@@ -8,4 +9,14 @@ from ride.data.seeds import seeded
 from ride.data.sources import open_pictures
 from ride.data.tiles import Tiles
 
-__all__ = ["CropSampler", "Picture", "Pixels", "Tiles", "dequantize", "open_pictures", "seeded"]
+__all__ = [
+    "CropSampler",
+    "DeadLeaves",
+    "Leaves",
+    "Picture",
+    "Pixels",
+    "Tiles",
+    "dequantize",
+    "open_pictures",
+    "seeded",
+]

@@ -1,12 +1,14 @@
 """Dead leaves: disks of random size, place and intensity that occlude each other, section 3.3."""
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import overload
+from typing import Literal, overload
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ride.data.picture import Picture
@@ -15,6 +17,8 @@ from ride.errors import ConfigError
 
 BATCH = 8192
 """Disks thrown at a time."""
+UNCOVERED = -1.0
+"""Stands for no leaf yet."""
 
 
 @dataclass(frozen=True)
@@ -54,16 +58,24 @@ class Leaves:
 
 
 class DeadLeaves(Sequence[Picture]):
-    """So many images, made when asked for: image i depends on the settings, the seed and i alone."""
+    """So many images, made when asked for: image i depends on the settings, the seed, the part and i alone."""
 
-    def __init__(self, count: int, seed: int = 0, leaves: Leaves | None = None) -> None:
+    skipped: tuple[str, ...] = ()
+
+    def __init__(
+        self,
+        count: int,
+        seed: int = 0,
+        leaves: Leaves | None = None,
+        part: Literal["train", "test"] = "train",
+    ) -> None:
         if count < 1:
             raise ConfigError(f"at least one image of dead leaves is needed, not {count}")
-        self.count, self.seed, self.leaves = count, seed, leaves or Leaves()
+        self._count, self.seed, self.leaves, self.part = count, seed, leaves or Leaves(), part
 
     def __len__(self) -> int:
         """How many images there are."""
-        return self.count
+        return self._count
 
     @overload
     def __getitem__(self, index: int) -> Picture: ...
@@ -72,73 +84,43 @@ class DeadLeaves(Sequence[Picture]):
     def __getitem__(self, index: int | slice) -> Picture | list[Picture]:
         """Make image `index`, 8-bit gray."""
         if isinstance(index, slice):
-            return [self[k] for k in range(*index.indices(self.count))]
-        if not -self.count <= index < self.count:
-            raise IndexError(index)
-        index %= self.count
-        image = render(self.leaves, seeded("dead leaves", self.seed, index))
+            return [self[k] for k in range(*index.indices(len(self)))]
+        index = range(len(self))[index]
+        image = render(self.leaves, seeded("dead leaves", self.part, self.seed, index))
         pixels = (image * 256).floor().clamp(0, 255).numpy().astype(np.uint8)
-        return Picture(f"deadleaves-{index:04d}", pixels, 256)
-
-    def __iter__(self) -> Iterator[Picture]:
-        """All images in turn."""
-        return (self[k] for k in range(self.count))
+        return Picture(f"deadleaves-{self.part}-{index:04d}", pixels, 256)
 
 
 def render(leaves: Leaves, generator: torch.Generator) -> Float[Tensor, "H W"]:
     """One image in units of the full range, with its noise, not clipped."""
     scale = leaves.supersample
     height, width = leaves.height * scale, leaves.width * scale
-    front = torch.full((height * width,), 2**62)
-    intensities = []
-    thrown = 0
-    while True:
-        radius, row, column, intensity = _throw(leaves, height, width, generator)
-        _paint(front, height, width, radius, row, column, thrown)
-        intensities.append(intensity)
-        thrown += BATCH
-        if int(front.max()) < thrown:
-            break
-    image = torch.cat(intensities)[front].view(leaves.height, scale, leaves.width, scale).mean((1, 3))
-    return image + leaves.noise * torch.randn(image.shape, generator=generator)
+    image = np.full((height, width), UNCOVERED, dtype=np.float32)
+    while (image == UNCOVERED).any():
+        for disk in _throw(leaves, height, width, generator):
+            _lay_behind(image, *disk)
+    means = torch.from_numpy(image).view(leaves.height, scale, leaves.width, scale).mean((1, 3))
+    return means + leaves.noise * torch.randn(means.shape, generator=generator)
 
 
-def _throw(
-    leaves: Leaves, height: int, width: int, generator: torch.Generator
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Radii, centers and intensities of a batch of disks that may touch the image, in subpixels."""
-    u, v, w, intensity = torch.rand(4, BATCH, generator=generator, dtype=torch.float64)
+def _throw(leaves: Leaves, height: int, width: int, generator: torch.Generator) -> list[list[float]]:
+    """Radii, centers and intensities of those of a batch of disks that may touch the image, in subpixels."""
+    u, v, w, t = torch.rand(4, BATCH, generator=generator, dtype=torch.float64)
     smallest, largest = leaves.smallest * leaves.supersample, leaves.largest * leaves.supersample
     power = 1 - leaves.exponent
     radius = (smallest**power + u * (largest**power - smallest**power)) ** (1 / power)
     row = v * (height + 2 * largest) - largest
     column = w * (width + 2 * largest) - largest
-    return radius, row, column, (leaves.darkest + (leaves.brightest - leaves.darkest) * intensity).float()
-
-
-def _paint(
-    front: Int64[Tensor, " P"],
-    height: int,
-    width: int,
-    radius: Tensor,
-    row: Tensor,
-    column: Tensor,
-    first: int,
-) -> None:
-    """Lower `front` to the number of the foremost disk over each pixel; disks of about one size go together."""
-    number = torch.arange(len(radius)) + first
     touching = (row > -radius) & (row < height + radius) & (column > -radius) & (column < width + radius)
-    classes = torch.where(touching, torch.exp2(radius.log2().ceil()).long(), 0)
-    for reach in classes.unique().tolist():
-        if not reach:
-            continue
-        square = torch.arange(-reach, reach + 1)
-        for disks in (classes == reach).nonzero().squeeze(1).split(max(1, 2**21 // len(square) ** 2)):
-            i = row[disks].floor().long()[:, None] + square
-            j = column[disks].floor().long()[:, None] + square
-            far = (i + 0.5 - row[disks, None])[:, :, None].square() + (j + 0.5 - column[disks, None])[:, None].square()
-            inside = far <= radius[disks, None, None].square()
-            inside &= ((i >= 0) & (i < height))[:, :, None] & ((j >= 0) & (j < width))[:, None]
-            disk, at_row, at_column = inside.nonzero(as_tuple=True)
-            place = i[disk, at_row] * width + j[disk, at_column]
-            front.scatter_reduce_(0, place, number[disks[disk]], "amin")
+    intensity = leaves.darkest + (leaves.brightest - leaves.darkest) * t
+    disks: list[list[float]] = torch.stack([radius, row, column, intensity], 1)[touching].tolist()
+    return disks
+
+
+def _lay_behind(image: NDArray[np.float32], radius: float, row: float, column: float, intensity: float) -> None:
+    """Give the uncovered pixels whose centers lie within a disk its intensity."""
+    top, left = max(0, math.floor(row - radius)), max(0, math.floor(column - radius))
+    part = image[top : math.ceil(row + radius), left : math.ceil(column + radius)]
+    down = (np.arange(part.shape[0]) + (top + 0.5 - row)) ** 2
+    right = (np.arange(part.shape[1]) + (left + 0.5 - column)) ** 2
+    part[(down[:, None] + right <= radius * radius) & (part == UNCOVERED)] = intensity

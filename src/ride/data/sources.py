@@ -1,11 +1,74 @@
-"""Where images come from (first version: folders of image files)."""
+"""Where images come from: folders, globs, files, arrays and the generator of dead leaves, under one name."""
 
+import glob
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal, overload
 
-import numpy as np
-from PIL import Image
-
+from ride.data.deadleaves import DeadLeaves
+from ride.data.files import Reader, readable, readers
 from ride.data.picture import Picture
+from ride.errors import ConfigError, DataError
+from ride.progress import Progress
+
+DEAD_LEAVES = "deadleaves"
+DEAD_LEAVES_COUNT = {"train": 900, "test": 100}
+"""The split of section 3.3."""
+KEPT_BYTES = 2**30
+"""Pixels kept in memory; images beyond are read again when they are asked for."""
+
+
+class Pictures(Sequence[Picture]):
+    """Images of files: all are read once on opening, so that a bad one is found before any long work is done.
+
+    `skipped` says, one line each, which files were left out and why.
+    """
+
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        channels: int,
+        skip_unreadable: bool,
+        limit: int | None,
+        progress: Progress | None,
+    ) -> None:
+        self.skipped: list[str] = []
+        self._readers: list[Reader] = []
+        self._kept: dict[int, Picture] = {}
+        room = KEPT_BYTES
+        for done, path in enumerate(paths):
+            try:
+                for read in readers(path, channels):
+                    if len(self._readers) == limit:
+                        break
+                    picture = read()
+                    if picture.pixels.nbytes <= room:
+                        room -= picture.pixels.nbytes
+                        self._kept[len(self._readers)] = picture
+                    self._readers.append(read)
+            except DataError as error:
+                if not skip_unreadable:
+                    raise
+                self.skipped.append(str(error))
+            if progress:
+                progress(done + 1, len(paths), path.name)
+            if len(self._readers) == limit:
+                break
+
+    def __len__(self) -> int:
+        """How many images there are."""
+        return len(self._readers)
+
+    @overload
+    def __getitem__(self, index: int) -> Picture: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Picture]: ...
+    def __getitem__(self, index: int | slice) -> Picture | list[Picture]:
+        """Image `index`, read again where there was no room to keep it."""
+        if isinstance(index, slice):
+            return [self[k] for k in range(*index.indices(len(self)))]
+        index = range(len(self))[index]
+        return self._kept.get(index) or self._readers[index]()
 
 
 def open_pictures(
@@ -15,11 +78,50 @@ def open_pictures(
     skip_unreadable: bool = False,
     limit: int | None = None,
     seed: int = 0,
-) -> list[Picture]:
-    """All images of a folder, sorted by name, as 8-bit gray (luma of ITU-R BT.601)."""
-    out = []
-    for path in sorted(Path(source).iterdir())[:limit]:
-        rgb = np.asarray(Image.open(path).convert("RGB"), dtype=np.float64)
-        gray = np.rint(rgb @ np.array([0.299, 0.587, 0.114])).astype(np.uint8)
-        out.append(Picture(path.name, gray, 256))
-    return out
+    part: Literal["train", "test"] = "train",
+    progress: Progress | None = None,
+) -> Pictures | DeadLeaves:
+    """The images that a name stands for, sorted by name.
+
+    Args:
+        source: a folder (what lies in it, not in its folders), a glob, an image, an .npy or .npz with one image
+            [H, W(, M)] or many [B, H, W(, M)], a raw .iml of the van Hateren collection, or `deadleaves` for images
+            made on the fly (`./deadleaves` is the folder of that name). 8 and 16 bits, or floats from 0 to 1.
+        channels: of a pixel; with 1, colour becomes gray (luma of ITU-R BT.601).
+        skip_unreadable: leave out what cannot be read; the result's `skipped` says what.
+        limit: the first so many images only.
+        seed: of dead leaves.
+        part: of dead leaves; no image is in both.
+        progress: called with the files read and all.
+
+    Raises:
+        DataError: there are no images, or one cannot be read; it is named.
+    """
+    if limit is not None and limit < 1:
+        raise ConfigError(f"the limit must be at least 1 image, not {limit}")
+    if str(source) == DEAD_LEAVES:
+        if channels != 1:
+            raise ConfigError(f"dead leaves have 1 channel where {channels} are needed")
+        return DeadLeaves(limit or DEAD_LEAVES_COUNT[part], seed, part=part)
+    pictures = Pictures(_paths(str(source)), channels, skip_unreadable, limit, progress)
+    if not len(pictures):
+        reasons = f": {pictures.skipped[0]}" if pictures.skipped else ""
+        raise DataError(f"{source} has no image that can be used{reasons}")
+    return pictures
+
+
+def _paths(source: str) -> list[Path]:
+    path = Path(source)
+    if path.is_dir():
+        paths = sorted(p for p in path.iterdir() if readable(p) and not p.name.startswith(".") and not p.is_dir())
+        if not paths:
+            raise DataError(f"the folder {path} has no images in it")
+        return paths
+    if path.exists():
+        return [path]
+    if glob.has_magic(source):
+        paths = [Path(name) for name in sorted(glob.glob(source, recursive=True)) if not Path(name).is_dir()]
+        if not paths:
+            raise DataError(f"no file matches {source}")
+        return paths
+    raise DataError(f"there is no file or folder {source}")
