@@ -16,6 +16,7 @@ COMMANDS = {
     "sample": "draw images from a model: texture synthesis",
     "train": "fit a model to your images",
     "deadleaves": "write images of dead leaves, the standard synthetic data",
+    "reproduce": "the paper's tables: fit, score and print a row beside the paper's figure",
     "models": "the trained models that come with ride, and how they were made",
 }
 """Each is the class `Command` of the module of that name; nothing is imported before it is needed."""

@@ -36,8 +36,8 @@ class Leaves:
 
     height: int = 256
     width: int = 256
-    smallest: float = 2.0
-    largest: float = 128.0
+    smallest: float = 1.0
+    largest: float = 16.0
     exponent: float = 3.0
     darkest: float = 0.15
     brightest: float = 0.85

@@ -78,6 +78,11 @@ class Rate:
         """Everything, for one JSON object."""
         return asdict(self)
 
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> "Rate":
+        """The rate that `to_json` described."""
+        return cls(**{**values, "pictures": tuple(PictureRate(**picture) for picture in values["pictures"])})
+
     @property
     def scored(self) -> str:
         """What was scored, in words."""

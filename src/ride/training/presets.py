@@ -17,7 +17,7 @@ def default(layers: int) -> FitConfig:
             head_patch=64,
         )
     return FitConfig(
-        stages=(Stage(patch=22, steps=2000, rate=3e-2, rate_end=1e-3, head_iterations=500),),
+        stages=(Stage(patch=22, steps=2000, rate=3e-2, rate_end=1e-3, head_iterations=1000),),
         head_pixels=1_000_000,
     )
 

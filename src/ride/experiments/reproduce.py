@@ -1,0 +1,190 @@
+"""Runs the rows of a table one by one, keeps what each reached on disk, and writes the table from there."""
+
+import hashlib
+import json
+import math
+import platform
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import asdict, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ride.atomic import write_bytes
+from ride.data import Picture, open_pictures, seeded
+from ride.errors import ConfigError
+from ride.evaluation import Rate, evaluate, gain
+from ride.experiments.tables import TABLES, Row, Table
+from ride.models.files import RUN_MODEL, load, save
+from ride.models.ride import RIDE
+from ride.progress import Progress
+from ride.training import FitConfig, fit
+
+Bars = Callable[[str], AbstractContextManager[Progress | None]]
+"""Shows the progress of a part of the work under a title."""
+
+
+class Reproduction:
+    """A table in the making: results lie in `out`, one folder a fitted model and one JSON file a row.
+
+    Args:
+        table: name of the table, a key of `TABLES`.
+        data: folder with `train` and `test` in it; None for dead leaves, which are made on the fly.
+        out: folder for runs and results; what is there already is not done again.
+        seed: of everything.
+        length: scales the number of steps of each fit.
+
+    Raises:
+        ConfigError: there is no such table, or it needs data that were not named.
+        DataError: images cannot be read.
+    """
+
+    def __init__(self, table: str, data: str | None, out: Path, *, seed: int, length: float, device: torch.device):
+        if table not in TABLES:
+            raise ConfigError(f"there is no table {table!r} here: choose from {', '.join(TABLES)}")
+        self.table: Table = TABLES[table]
+        if self.table.layout == "folder" and data is None:
+            raise ConfigError(f"{table} needs --data, a folder with train and test in it")
+        self.data, self.out, self.seed, self.length, self.device = data, out, seed, length, device
+
+    def run(self, keys: Sequence[str], bars: Bars) -> None:
+        """Fit and score the rows of these keys, all of the table if there are none."""
+        unknown = [key for key in keys if key not in self.table.rows]
+        if unknown:
+            raise ConfigError(f"there is no row {unknown[0]!r}: choose from {', '.join(self.table.rows)}")
+        for key in keys or self.table.rows:
+            row = self.table.rows[key]
+            identity = self._identity(row)
+            if (known := self._result(key)) and known["identity"] == identity:
+                continue
+            model, seconds = self._fitted(row.fitted or key, row, bars)
+            begun = time.monotonic()
+            with bars(f"{row.name}: scoring") as progress:
+                rate = evaluate(
+                    model.to(self.device),
+                    self._open("test"),
+                    tile=row.tile,
+                    ensemble=row.ensemble,
+                    seed=self.seed,
+                    name=row.name,
+                    progress=progress,
+                )
+            result = {
+                "identity": identity,
+                "rate": rate.to_json(),
+                "training_seconds": seconds,
+                "scoring_seconds": time.monotonic() - begun,
+                "versions": {name: version(name) for name in ("ride-density", "torch")},
+                "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",
+            }
+            write_bytes(self._file(key), json.dumps(result, indent=1).encode())
+            if row.fitted is None:
+                self._describe(key, rate, seconds)
+
+    def rates(self) -> dict[str, Rate]:
+        """What is on disk: the rate of each row that was run with its present settings."""
+        found = {}
+        for key, row in self.table.rows.items():
+            result = self._result(key)
+            if result and result["identity"] == self._identity(row):
+                found[key] = Rate.from_json(result["rate"])
+        return found
+
+    def markdown(self) -> str:
+        """The table, with the paper's figures beside what was measured."""
+        rates = self.rates()
+        base = rates.get(self.table.baseline)
+        lines = [
+            "| model | paper, bit/px | measured, bit/px | over the first row, bit/px | nat/px | code, bit/px"
+            " | scored | pixels | training |",
+            "|---|---|---|---|---|---|---|---|---|",
+        ]
+        for key, rate in rates.items():
+            row, result = self.table.rows[key], self._result(key)
+            assert result is not None
+            over = "-" if base is None or key == self.table.baseline else _plus(*gain(rate, base))
+            code = "-" if rate.code_length is None else f"{rate.code_length:.3f}"
+            cells = [
+                row.name,
+                "-" if row.paper is None else f"{row.paper:.3f}",
+                f"{rate.bits_per_pixel:.3f} ± {rate.stderr_bits:.3f}",
+                over,
+                f"{rate.nats_per_pixel:.3f}",
+                code,
+                rate.scored,
+                f"{rate.pixels:,} of {rate.images} images",
+                f"{result['training_seconds'] / 60:.0f} min",
+            ]
+            lines.append(f"| {' | '.join(cells)} |")
+        return "\n".join(lines)
+
+    def _identity(self, row: Row) -> str:
+        """A digest of all that decides the figure, the images' content excepted (the fit checks its own)."""
+        settings = [asdict(row.model), asdict(self._config(row)), row.tile, row.ensemble, self.seed]
+        return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
+
+    def _config(self, row: Row) -> FitConfig:
+        config = replace(row.fit, seed=self.seed)
+        return config if self.length == 1 else config.scaled(self.length)
+
+    def _file(self, key: str) -> Path:
+        return self.out / f"{key}.json"
+
+    def _result(self, key: str) -> dict[str, Any] | None:
+        if not self._file(key).exists():
+            return None
+        result: dict[str, Any] = json.loads(self._file(key).read_text())
+        return result
+
+    def _open(self, part: str) -> Sequence[Picture]:
+        if self.table.layout == "deadleaves":
+            return open_pictures("deadleaves", seed=self.seed, part="test" if part == "test" else "train")
+        return open_pictures(Path(self.data or "") / part)
+
+    def _fitted(self, key: str, row: Row, bars: Bars) -> tuple[RIDE, float]:
+        """The fitted model of a row and the seconds that took, from its run directory where it is done already."""
+        with bars(f"{row.name}: reading") as progress:
+            pictures = []
+            source = self._open("train")
+            for index, picture in enumerate(source):
+                pictures.append(picture)
+                if progress:
+                    progress(index + 1, len(source), "")
+        chosen = torch.randperm(len(pictures), generator=seeded(self.seed, "held out")).tolist()
+        held_out = set(chosen[: self.table.held_out])
+        torch.manual_seed(self.seed)
+        model = RIDE(row.model).to(self.device)
+        with bars(f"{row.name}: fitting") as progress:
+            result = fit(
+                model,
+                [pictures[k] for k in range(len(pictures)) if k not in held_out],
+                [pictures[k] for k in sorted(held_out)],
+                self._config(row),
+                directory=self.out / key,
+                card={"made": "by ride reproduce", "row": row.name},
+                progress=progress,
+            )
+        return load(self.out / key), result.seconds
+
+    def _describe(self, key: str, rate: Rate, seconds: float) -> None:
+        """Put the measured rate on the card of the model."""
+        path = self.out / key / RUN_MODEL
+        card = {
+            "made": f"by ride reproduce, {self.table.title}, row {rate.model}",
+            "training_images": f"all but {self.table.held_out} held out for validation",
+            "test_bits_per_pixel": round(rate.bits_per_pixel, 4),
+            "test_stderr_bits": round(rate.stderr_bits or math.nan, 4),
+            "scored": f"{rate.pixels:,} pixels of {rate.images} test images, {rate.scored}",
+            "seed": self.seed,
+            "training_minutes": round(seconds / 60, 1),
+            "fit": asdict(self._config(self.table.rows[key])),
+        }
+        save(load(path), path, card)
+
+
+def _plus(bits: float, error: float | None) -> str:
+    return f"{bits:+.3f}" + ("" if error is None else f" ± {error:.3f}")

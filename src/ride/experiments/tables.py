@@ -1,0 +1,83 @@
+"""The rows of the paper's tables that are reproduced here, as presets."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ride.models.ride import RIDEConfig
+from ride.training import FitConfig, presets
+
+
+@dataclass(frozen=True)
+class Row:
+    """One model of a table.
+
+    Args:
+        name: what the paper calls it.
+        paper: rate in the paper in bit/px; None for a model that the paper does not have.
+        model: what is fitted.
+        fit: how.
+        tile: side of the independent tiles that are scored; None for whole images.
+        ensemble: score the mixture over flips and transposes.
+        fitted: key of the row whose fitted model this row scores; its own if None.
+    """
+
+    name: str
+    paper: float | None
+    model: RIDEConfig
+    fit: FitConfig
+    tile: int | None = None
+    ensemble: bool = False
+    fitted: str | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of the paper.
+
+    Args:
+        title: what it is about.
+        layout: `folder` for a folder with `train` and `test` in it, `deadleaves` for images made on the fly.
+        held_out: training images kept for early stopping.
+        baseline: key of the row that the others are compared with, image by image.
+        rows: the models.
+    """
+
+    title: str
+    layout: Literal["folder", "deadleaves"]
+    held_out: int
+    baseline: str
+    rows: dict[str, Row]
+
+
+_MCGSM = RIDEConfig(layers=0, neighborhood=9, features=48)
+_RIDE = RIDEConfig(layers=1, hidden=64)
+
+TABLES = {
+    "table1": Table(
+        "Large images, BSDS300 in gray (Table 1, right column)",
+        "folder",
+        20,
+        "mcgsm-32",
+        {
+            "mcgsm-32": Row("MCGSM, 32 comp.", 3.706, _MCGSM, presets.default(0)),
+            "ride-1": Row("RIDE, 1 layer, 64 hid.", 3.802, _RIDE, presets.default(1), tile=64),
+            "ride-1-ensemble": Row(
+                "the same, ensemble", None, _RIDE, presets.default(1), tile=64, ensemble=True, fitted="ride-1"
+            ),
+            "ride-1-paper": Row("RIDE, 1 layer, 64 hid., the paper's recipe", 3.802, _RIDE, presets.paper(1), tile=64),
+        },
+    ),
+    "table3": Table(
+        "Dead leaves (Table 3)",
+        "deadleaves",
+        50,
+        "mcgsm-32",
+        {
+            "mcgsm-32": Row("MCGSM, 32 comp.", 1.294, _MCGSM, presets.default(0), tile=64),
+            "ride-64-1": Row("RIDE, 64 hid., 1 layer", 1.402, _RIDE, presets.default(1), tile=64),
+            "ride-64-1-ensemble": Row(
+                "the same, ensemble", None, _RIDE, presets.default(1), tile=64, ensemble=True, fitted="ride-64-1"
+            ),
+        },
+    ),
+}
