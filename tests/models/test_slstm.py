@@ -126,3 +126,20 @@ def test_an_empty_batch_and_wrong_sizes():
         module(torch.zeros(1, 4, 5, 3))
     with pytest.raises(ConfigError, match="positive"):
         SpatialLSTM(2, 0)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_memory_that_doubles_with_every_cell_stays_finite(dtype: torch.dtype):
+    layer = SpatialLSTM(1, 3).to(dtype)
+    with torch.no_grad():
+        layer.weight.zero_()
+        # Forget gates of 1, inputs and outputs of both signs.
+        layer.bias.copy_(torch.tensor([1.0, -1, 0.5] + [0.0] * 3 + [1.0] * 3 + [50.0] * 6))
+    x = torch.zeros(1, 120, 90, 1, dtype=dtype)
+    h = layer(x)
+    h.square().sum().backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in layer.parameters())
+    with torch.no_grad():
+        expected = reference.spatial_lstm(x, layer.weight, layer.bias)
+    torch.testing.assert_close(h.detach(), expected)
+    assert h.isfinite().all()

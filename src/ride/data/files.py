@@ -49,7 +49,7 @@ def readers(path: Path, channels: int) -> Iterator[Reader]:
     elif suffix == VAN_HATEREN:
         yield lambda: _fitted(str(path), _van_hateren(path), channels)
     else:
-        yield lambda: _fitted(str(path), _decode(path, gray=channels == 1), channels)
+        yield lambda: _fitted(str(path), _decode(path), channels)
 
 
 class _naming:
@@ -85,7 +85,7 @@ def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
-def _decode(path: Path, gray: bool) -> NDArray[np.generic]:
+def _decode(path: Path) -> NDArray[np.generic]:
     """The pixels of a picture [H, W] or [H, W, 3]: uint8, uint16 or float32."""
     with _naming(path), warnings.catch_warnings():
         warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -105,7 +105,7 @@ def _decode(path: Path, gray: bool) -> NDArray[np.generic]:
             return wide.astype(np.uint16)
         if image.mode == "F":
             return np.asarray(image, dtype=np.float32)
-        if gray or image.mode in ("1", "L"):
+        if image.mode in ("1", "L"):
             return np.asarray(image.convert("L"))
         return np.asarray(image.convert("RGB"))
 

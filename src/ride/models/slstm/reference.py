@@ -4,6 +4,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+LARGEST_MEMORY = 1e30
+"""Memory units end here. The forget gates of equation (6) sum freely, so that memory may double with every cell and
+overflow on a large image, after which inf - inf is NaN; tanh(c * o) has long been 1 or -1 by then."""
+
 
 def cell(
     inputs: Float[Tensor, "P K"],
@@ -17,7 +21,7 @@ def cell(
     pre = torch.nn.functional.linear(inputs, weight, bias)
     g = pre[:, :hidden].tanh()
     o, i, f_c, f_r = pre[:, hidden:].sigmoid().chunk(4, dim=-1)
-    c = g * i + c_left * f_c + c_up * f_r
+    c = (g * i + c_left * f_c + c_up * f_r).clamp(-LARGEST_MEMORY, LARGEST_MEMORY)
     return (c * o).tanh(), c
 
 

@@ -14,7 +14,11 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from ride.models.slstm.diagonals import Diagonals, Slab
+from ride.models.slstm.reference import LARGEST_MEMORY
 from ride.models.slstm.workspace import Workspace
+
+UNBOUNDED_DIAGONALS = 96
+"""From a state of zero, |c| < 2^(t + 1) on diagonal t: below `LARGEST_MEMORY` for this many diagonals."""
 
 State = tuple[Tensor, Tensor]
 """Hidden and memory units [W, B, N] of the row above a grid."""
@@ -70,6 +74,8 @@ def forward(
         c_t[slab.up[0]].addcmul_(c_before[slab.up[1]], f_r[slab.up[0]])
         if state and slab.first_row:
             c_t[0].addcmul_(state[1][t], f_r[0])
+        if state or t >= UNBOUNDED_DIAGONALS:
+            c_t.clamp_(-LARGEST_MEMORY, LARGEST_MEMORY)
         torch.mul(c_t, o, out=h_slabs[t]).tanh_()
     return Activations(gates, recurrent, c, h)
 
