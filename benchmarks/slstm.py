@@ -20,7 +20,7 @@ BATCH, HEIGHT, WIDTH, INPUTS = 50, 20, 18, 12
 def floor(hidden: int, layers: int) -> list[tuple[Tensor, ...]]:
     """Operands of every product of forward and backward pass, layer by layer."""
     cells = BATCH * HEIGHT * WIDTH
-    operands = []
+    operands: list[tuple[Tensor, ...]] = []
     for layer in range(layers):
         inputs = hidden if layer else INPUTS
         operands.append(

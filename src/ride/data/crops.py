@@ -32,7 +32,7 @@ class CropSampler:
 
     def draw(self, count: int, generator: torch.Generator) -> Tensor:
         """Crops [count, height, width(, M)] in units of the full range."""
-        # 63 random bits modulo the number of places: a bias of less than 10^-8 for any data that fits in memory.
+        # 62 random bits modulo the number of places: a bias of less than 10^-8 for any data that fits in memory.
         place = torch.randint(2**62, (count,), generator=generator) % self._places[-1]
         image = torch.searchsorted(self._places, place, right=True)
         place = place - (self._places[image] - self._rows[image] * self._columns[image])

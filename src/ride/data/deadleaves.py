@@ -19,46 +19,74 @@ BATCH = 8192
 """Disks thrown at a time."""
 UNCOVERED = -1.0
 """Stands for no leaf yet."""
+DISKS_A_PIXEL = 1000
+"""An image that takes more, and more than 10^6 in all, would take for ever."""
 
 
 @dataclass(frozen=True)
 class Leaves:
     """How the images are made.
 
-    Radii follow p(r) ~ r^-exponent between `smallest` and `largest` pixels, intensities are uniform between `darkest`
-    and `brightest`, places uniform. Disks are thrown front to back until every pixel is covered, so the image is an
-    exact sample of the infinite pile. Then Gaussian noise of standard deviation `noise` (in units of the full range)
-    is added and the result is rounded down to 8 bits.
+    Disks of random radius, place and intensity are thrown front to back until every pixel is covered, so an image is
+    an exact sample of the infinite pile. Then noise is added and the result is rounded down to 8 bits.
 
     The noise sets the scale of the rates: it was chosen so that a 32-component MCGSM reaches the 1.294 bit/px of
     Table 3, since the images of the paper are not to be had.
+
+    Args:
+        smallest: smallest radius in pixels.
+        largest: largest radius in pixels.
+        exponent: radii r have a density that falls as r to the power of minus this, which is above 1.
+        darkest: smallest intensity of a disk, in units of the full range; intensities are uniform.
+        brightest: largest intensity of a disk, in units of the full range.
+        supersample: points along each side of a pixel, of which the mean is taken; 1 leaves the edges hard.
+        noise: standard deviation of the Gaussian noise, in units of the full range.
+
+    Raises:
+        ConfigError: a number makes no sense.
     """
 
-    height: int = 256
-    width: int = 256
-    smallest: float = 1.0
-    largest: float = 16.0
+    smallest: float = 1.5
+    largest: float = 12.0
     exponent: float = 3.0
-    darkest: float = 0.15
-    brightest: float = 0.85
+    darkest: float = 0.1
+    brightest: float = 0.9
     supersample: int = 1
-    noise: float = 0.05
+    noise: float = 0.055
 
     def __post_init__(self) -> None:
-        if self.height < 1 or self.width < 1 or self.supersample < 1:
-            raise ConfigError("dead leaves need a height, a width and a supersampling of at least 1")
-        if not 0 < self.smallest < self.largest:
+        if self.supersample < 1:
+            raise ConfigError(f"the supersampling of dead leaves must be at least 1, not {self.supersample}")
+        if not 0 < self.smallest < self.largest < math.inf:
             raise ConfigError(f"radii need 0 < smallest < largest, not {self.smallest} and {self.largest}")
-        if self.exponent <= 1:
+        if not 1 < self.exponent < math.inf:
             raise ConfigError(f"the exponent of the radii must be above 1, not {self.exponent}")
         if not 0 <= self.darkest < self.brightest <= 1:
-            raise ConfigError(f"intensities need 0 <= {self.darkest} < {self.brightest} <= 1")
-        if self.noise < 0:
-            raise ConfigError(f"the noise must not be negative, but is {self.noise}")
+            raise ConfigError(
+                f"intensities need 0 <= darkest < brightest <= 1, not {self.darkest} and {self.brightest}"
+            )
+        if not 0 <= self.noise < math.inf:
+            raise ConfigError(f"the noise of dead leaves must be 0 or more, not {self.noise}")
+
+    def radii(self, u: Float[Tensor, " N"]) -> Float[Tensor, " N"]:
+        """The quantiles of the radius in pixels at `u`, which is in [0, 1]."""
+        power = 1 - self.exponent
+        return self.smallest * (1 - u * (1 - (self.largest / self.smallest) ** power)) ** (1 / power)
 
 
 class DeadLeaves(Sequence[Picture]):
-    """So many images, made when asked for: image i depends on the settings, the seed, the part and i alone."""
+    """So many images, made when asked for: image i depends on the settings, the size, the seed, the part and i alone.
+
+    Args:
+        count: how many.
+        seed: of all of them.
+        leaves: how they are made.
+        part: `train` or `test`; no image is in both.
+        size: rows and columns.
+
+    Raises:
+        ConfigError: there would be no images, none of their pixels, or no end to making them.
+    """
 
     skipped: tuple[str, ...] = ()
 
@@ -68,10 +96,19 @@ class DeadLeaves(Sequence[Picture]):
         seed: int = 0,
         leaves: Leaves | None = None,
         part: Literal["train", "test"] = "train",
+        size: tuple[int, int] = (256, 256),
     ) -> None:
         if count < 1:
             raise ConfigError(f"at least one image of dead leaves is needed, not {count}")
-        self._count, self.seed, self.leaves, self.part = count, seed, leaves or Leaves(), part
+        if min(size) < 1:
+            raise ConfigError(f"images of dead leaves need at least 1 row and 1 column, not {size[0]} x {size[1]}")
+        self._count, self.seed, self.leaves, self.part, self.size = count, seed, leaves or Leaves(), part, size
+        disks = _disks(self.leaves, *size)
+        if not disks <= max(1e6, DISKS_A_PIXEL * math.prod(size)):
+            raise ConfigError(
+                f"an image of dead leaves with these radii would take {disks:.0e} disks;"
+                " choose a larger smallest radius, a smaller largest one or a smaller exponent"
+            )
 
     def __len__(self) -> int:
         """How many images there are."""
@@ -86,35 +123,42 @@ class DeadLeaves(Sequence[Picture]):
         if isinstance(index, slice):
             return [self[k] for k in range(*index.indices(len(self)))]
         index = range(len(self))[index]
-        image = render(self.leaves, seeded("dead leaves", self.part, self.seed, index))
+        image = render(self.leaves, *self.size, seeded("dead leaves", self.part, self.seed, index))
         pixels = (image * 256).floor().clamp(0, 255).numpy().astype(np.uint8)
         return Picture(f"deadleaves-{self.part}-{index:04d}", pixels, 256)
 
 
-def render(leaves: Leaves, generator: torch.Generator) -> Float[Tensor, "H W"]:
+def render(leaves: Leaves, height: int, width: int, generator: torch.Generator) -> Float[Tensor, "H W"]:
     """One image in units of the full range, with its noise, not clipped."""
     scale = leaves.supersample
-    height, width = leaves.height * scale, leaves.width * scale
-    image = np.full((height, width), UNCOVERED, dtype=np.float32)
+    image = np.full((height * scale, width * scale), UNCOVERED, dtype=np.float32)
     while (image == UNCOVERED).any():
         for disk in _throw(leaves, height, width, generator):
             _lay_behind(image, *disk)
-    means = torch.from_numpy(image).view(leaves.height, scale, leaves.width, scale).mean((1, 3))
+    means = torch.from_numpy(image).view(height, scale, width, scale).mean((1, 3))
     return means + leaves.noise * torch.randn(means.shape, generator=generator)
 
 
 def _throw(leaves: Leaves, height: int, width: int, generator: torch.Generator) -> list[list[float]]:
     """Radii, centers and intensities of those of a batch of disks that may touch the image, in subpixels."""
     u, v, w, t = torch.rand(4, BATCH, generator=generator, dtype=torch.float64)
-    smallest, largest = leaves.smallest * leaves.supersample, leaves.largest * leaves.supersample
-    power = 1 - leaves.exponent
-    radius = (smallest**power + u * (largest**power - smallest**power)) ** (1 / power)
+    scale = leaves.supersample
+    height, width, largest = height * scale, width * scale, leaves.largest * scale
+    radius = leaves.radii(u) * scale
     row = v * (height + 2 * largest) - largest
     column = w * (width + 2 * largest) - largest
     touching = (row > -radius) & (row < height + radius) & (column > -radius) & (column < width + radius)
     intensity = leaves.darkest + (leaves.brightest - leaves.darkest) * t
     disks: list[list[float]] = torch.stack([radius, row, column, intensity], 1)[touching].tolist()
     return disks
+
+
+def _disks(leaves: Leaves, height: int, width: int) -> float:
+    """About how many disks must be thrown to cover an image, from the area of one."""
+    quantiles = (torch.arange(1000, dtype=torch.float64) + 0.5) / 1000
+    area = math.pi * float(leaves.radii(quantiles).square().mean())
+    thrown_at = (height + 2 * leaves.largest) * (width + 2 * leaves.largest)
+    return thrown_at / area * (1 + math.log(height * width * leaves.supersample**2))
 
 
 def _lay_behind(image: NDArray[np.float32], radius: float, row: float, column: float, intensity: float) -> None:

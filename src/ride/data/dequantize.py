@@ -20,6 +20,7 @@ def add_noise(pixels: Tensor, levels: int | None, generator: torch.Generator) ->
     if levels is None:
         return pixels.float()
     noise = torch.rand(pixels.shape, generator=generator)
-    # Rounding of x + u may reach the next level, of which the last one is outside the range.
-    below = torch.nextafter(torch.tensor(float(levels)), torch.tensor(0.0))
-    return torch.minimum(pixels.float().add_(noise), below).div_(levels)
+    whole = pixels.float()
+    # The sum may be rounded to the next level; the largest number below that one is meant.
+    below = torch.nextafter(whole + 1, whole)
+    return torch.minimum(noise.add_(whole), below).div_(levels)

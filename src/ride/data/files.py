@@ -1,15 +1,14 @@
 """Reading images from files: pictures of 8 and 16 bits, raw van Hateren images and arrays."""
 
-import struct
 import warnings
-import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ride.data.picture import Picture
 from ride.errors import DataError
@@ -17,6 +16,8 @@ from ride.errors import DataError
 ARRAYS = {".npy", ".npz"}
 VAN_HATEREN = ".iml"
 VAN_HATEREN_SHAPE = (1024, 1536)
+NOT_DECODED = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"}
+"""Formats whose suffixes Pillow knows and whose pixels it does not give."""
 LUMA = (0.299, 0.587, 0.114)
 """Weights of red, green and blue in gray: ITU-R BT.601."""
 
@@ -26,88 +27,91 @@ Reader = Callable[[], Picture]
 def readable(path: Path) -> bool:
     """Whether the suffix of a file is that of an image."""
     suffix = path.suffix.lower()
-    return suffix in ARRAYS or suffix == VAN_HATEREN or suffix in Image.registered_extensions()
+    if suffix in ARRAYS or suffix == VAN_HATEREN:
+        return True
+    known = Image.registered_extensions().get(suffix)
+    return known in Image.OPEN and known not in NOT_DECODED
 
 
 def readers(path: Path, channels: int) -> Iterator[Reader]:
     """One function for each image in a file, an array of many images included, that reads it when called.
 
     With one channel, colour becomes gray (luma of ITU-R BT.601) and is rounded to 8 bits where it had 8. Pictures
-    are turned upright as their EXIF data say. Of animations and documents the first page is read.
+    are turned upright as their EXIF data say. Of animations and documents the first page is read. An .npy is read
+    as far as needed, an .npz is unpacked as a whole.
 
     Raises:
         DataError: the file cannot be read or its pixels do not fit; it is named.
     """
     suffix = path.suffix.lower()
     if suffix == ".npy":
-        yield from _of_array(str(path), partial(_load, path), channels)
+        yield from _of_array(str(path), partial(_mapped, path), channels)
     elif suffix == ".npz":
-        with _naming(path), np.load(path, allow_pickle=False) as members:
-            names = list(members.files)
-        for name in names:
-            yield from _of_array(f"{path}[{name}]", partial(_load, path, name), channels)
+        for name, array in _unpacked(path).items():
+            yield from _of_array(f"{path}[{name}]", partial(np.asarray, array), channels)
     elif suffix == VAN_HATEREN:
         yield lambda: _fitted(str(path), _van_hateren(path), channels)
     else:
         yield lambda: _fitted(str(path), _decode(path), channels)
 
 
-class _naming:
-    """Turns what libraries raise about a file into a DataError that names it."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if error is None or isinstance(error, DataError) or not isinstance(error, Exception):
-            return
-        path = self.path
-        if isinstance(error, FileNotFoundError):
-            raise DataError(f"there is no file {path}") from error
-        if isinstance(error, PermissionError | IsADirectoryError):
-            raise DataError(f"cannot read {path}: {error.strerror}") from error
-        if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):
-            raise DataError(
-                f"{path} claims more pixels than {Image.MAX_IMAGE_PIXELS:,}; cut it, or store it as .npy"
-            ) from error
-        if isinstance(
-            error, OSError | ValueError | SyntaxError | EOFError | struct.error | zipfile.BadZipFile | KeyError
-        ):
-            empty = path.is_file() and path.stat().st_size == 0
-            why = "the file is empty" if empty else f"it is damaged, truncated or no image ({_first_line(error)})"
-            raise DataError(f"cannot read {path}: {why}") from error
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Turn what libraries raise about a file into a DataError that names it."""
+    try:
+        yield
+    except DataError:
+        raise
+    except FileNotFoundError as error:
+        raise DataError(f"there is no file {path}") from error
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise DataError(
+            f"{path} claims more pixels than {Image.MAX_IMAGE_PIXELS:,}; cut it, or store it as .npy"
+        ) from error
+    except Exception as error:  # Decoders raise anything when a file is damaged.
+        if isinstance(error, OSError) and error.errno:
+            why = error.strerror
+        elif path.stat().st_size == 0:
+            why = "the file is empty"
+        elif isinstance(error, UnidentifiedImageError):
+            why = "it is damaged or no image"
+        else:
+            why = f"it is damaged or truncated ({(str(error).splitlines() or [type(error).__name__])[0]})"
+        raise DataError(f"cannot read {path}: {why}") from error
 
 
 def _decode(path: Path) -> NDArray[np.generic]:
     """The pixels of a picture [H, W] or [H, W, 3]: uint8, uint16 or float32."""
     with _naming(path), warnings.catch_warnings():
+        # Of what is wrong with the metadata only nobody needs to know.
+        warnings.simplefilter("ignore")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         with Image.open(path) as opened:
-            if any(";16" in str(tile.args) for tile in opened.tile) and opened.mode.startswith("RGB"):
-                raise DataError(f"{path} has 16 bits in each of its colours, of which 8 would be lost; use .npy")
+            _check_depth(path, opened)
             image = ImageOps.exif_transpose(opened)
+        wide = image.mode == "F" or image.mode.startswith("I")
         if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
-            image = image.convert("RGBA")
-            if image.getchannel("A").getextrema() != (255, 255):
+            whole = image.convert("RGBA")
+            if wide or whole.getchannel("A").getextrema() != (255, 255):
                 raise DataError(f"{path} has transparent pixels; flatten it onto a background first")
-            image = image.convert("RGB")
-        if image.mode.startswith("I"):
-            wide = np.asarray(image)
-            if wide.min() < 0 or wide.max() > 65535:
-                raise DataError(f"{path} has integers outside 0 to 65535; store it with 8 or 16 bits")
-            return wide.astype(np.uint16)
+            image = whole.convert("RGB")
         if image.mode == "F":
             return np.asarray(image, dtype=np.float32)
-        if image.mode in ("1", "L"):
-            return np.asarray(image.convert("L"))
-        return np.asarray(image.convert("RGB"))
+        if wide:
+            integers = np.asarray(image)
+            if integers.min() < 0 or integers.max() > 65535:
+                raise DataError(f"{path} has integers outside 0 to 65535; store it with 8 or 16 bits")
+            return integers.astype(np.uint16)
+        return np.asarray(image.convert("L" if image.mode in ("1", "L") else "RGB"))
+
+
+def _check_depth(path: Path, opened: Image.Image) -> None:
+    """Refuse what Pillow would cut down to 8 bits, and integers whose range nobody knows."""
+    depths = str([tile[3] for tile in opened.tile])
+    if opened.mode.startswith("RGB") and (";16" in depths or "65535" in depths):
+        raise DataError(f"{path} has 16 bits in each of its colours, of which 8 would be lost; use .npy")
+    if opened.mode == "I" and ";32" in depths:
+        raise DataError(f"{path} has 32-bit integers; store it with 8 or 16 bits")
 
 
 def _van_hateren(path: Path) -> NDArray[np.generic]:
@@ -120,15 +124,23 @@ def _van_hateren(path: Path) -> NDArray[np.generic]:
     return np.frombuffer(content, dtype=">u2").reshape(VAN_HATEREN_SHAPE).astype(np.uint16)
 
 
-def _load(path: Path, member: str | None = None) -> NDArray[np.generic]:
-    array: NDArray[np.generic]
+def _mapped(path: Path) -> NDArray[np.generic]:
+    """The array of an .npy, of which what is looked at is read."""
     with _naming(path):
-        if member is None:
-            array = np.load(path, mmap_mode="r", allow_pickle=False)
-        else:
-            with np.load(path, allow_pickle=False) as members:
-                array = members[member]
-    return array
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        if not isinstance(array, np.ndarray):
+            raise DataError(f"cannot read {path}: it holds several arrays; name it .npz")
+        return array
+
+
+def _unpacked(path: Path) -> dict[str, NDArray[np.generic]]:
+    """All arrays of an .npz."""
+    with _naming(path):
+        members = np.load(path, allow_pickle=False)
+        if isinstance(members, np.ndarray):
+            raise DataError(f"cannot read {path}: it holds a single array; name it .npy")
+        with members:
+            return dict(members)
 
 
 def _of_array(name: str, load: Callable[[], NDArray[np.generic]], channels: int) -> Iterator[Reader]:
@@ -152,13 +164,13 @@ def _of_many(name: str, load: Callable[[], NDArray[np.generic]], index: int, cha
 def _fitted(name: str, pixels: NDArray[np.generic], channels: int) -> Picture:
     """The picture with so many channels; a copy, so that the file is not needed any more."""
     levels = {"uint8": 256, "uint16": 65536}.get(pixels.dtype.name)
-    if levels is None:
-        if pixels.dtype.kind != "f":
-            raise DataError(f"{name} has {pixels.dtype} pixels; use uint8, uint16, or floats from 0 to 1")
-        pixels = pixels.astype(np.float32)
+    if levels is None and pixels.dtype.kind != "f":
+        raise DataError(f"{name} has {pixels.dtype} pixels; use uint8, uint16, or floats from 0 to 1")
+    # A number too large for its type becomes infinite, and that is complained about below.
+    with np.errstate(over="ignore"):
+        pixels = pixels.astype({256: np.uint8, 65536: np.uint16, None: np.float32}[levels])
     # Checks that there is an image, that it is finite and in its range.
-    picture = Picture(name, np.array(pixels), levels)
-    pixels = picture.pixels
+    pixels = Picture(name, np.asarray(pixels), levels).pixels
     if pixels.ndim == 3 and pixels.shape[2] == 1:
         pixels = pixels[:, :, 0]
     found = 1 if pixels.ndim == 2 else pixels.shape[2]

@@ -1,7 +1,8 @@
 """Where images come from: folders, globs, files, arrays and the generator of dead leaves, under one name."""
 
 import glob
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, overload
 
@@ -21,7 +22,7 @@ KEPT_BYTES = 2**30
 class Pictures(Sequence[Picture]):
     """Images of files: all are read once on opening, so that a bad one is found before any long work is done.
 
-    `skipped` says, one line each, which files were left out and why.
+    `skipped` says, one line each, which images were left out and why.
     """
 
     def __init__(
@@ -33,27 +34,36 @@ class Pictures(Sequence[Picture]):
         progress: Progress | None,
     ) -> None:
         self.skipped: list[str] = []
+        self._skip = skip_unreadable
         self._readers: list[Reader] = []
         self._kept: dict[int, Picture] = {}
-        room = KEPT_BYTES
+        self._room = KEPT_BYTES
         for done, path in enumerate(paths):
-            try:
+            with self._skipping():
                 for read in readers(path, channels):
                     if len(self._readers) == limit:
-                        break
-                    picture = read()
-                    if picture.pixels.nbytes <= room:
-                        room -= picture.pixels.nbytes
-                        self._kept[len(self._readers)] = picture
-                    self._readers.append(read)
-            except DataError as error:
-                if not skip_unreadable:
-                    raise
-                self.skipped.append(str(error))
+                        return
+                    # One bad image of an array leaves the others.
+                    with self._skipping():
+                        self._add(read)
             if progress:
                 progress(done + 1, len(paths), path.name)
-            if len(self._readers) == limit:
-                break
+
+    @contextmanager
+    def _skipping(self) -> Iterator[None]:
+        try:
+            yield
+        except DataError as error:
+            if not self._skip:
+                raise
+            self.skipped.append(str(error))
+
+    def _add(self, read: Reader) -> None:
+        picture = read()
+        if picture.pixels.nbytes <= self._room:
+            self._room -= picture.pixels.nbytes
+            self._kept[len(self._readers)] = picture
+        self._readers.append(read)
 
     def __len__(self) -> int:
         """How many images there are."""

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ride.data.picture import Picture
 from ride.data.pixels import Pixels
-from ride.errors import DataError
+from ride.errors import ConfigError, DataError
 
 
 class Tiles:
@@ -16,9 +16,12 @@ class Tiles:
 
     Raises:
         DataError: there are no images, they disagree, or none holds a tile.
+        ConfigError: a tile would have no pixels.
     """
 
     def __init__(self, pictures: Sequence[Picture] | Pixels, size: int) -> None:
+        if size < 1:
+            raise ConfigError(f"tiles need at least 1 pixel a side, not {size}")
         self.pixels = pictures if isinstance(pictures, Pixels) else Pixels(pictures)
         self.size = size
         down, across = self.pixels.heights // size, self.pixels.widths // size

@@ -1,6 +1,6 @@
 """RIDE, the recurrent image density estimator of section 2.3."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -16,6 +16,7 @@ from ride.models.slstm import SpatialLSTM
 from ride.models.slstm.diagonals import diagonals
 from ride.models.slstm.layer import from_diagonals, to_diagonals
 from ride.models.whitening import ConditionalWhitening
+from ride.progress import Progress
 
 BandState = list[tuple[Tensor, Tensor]]
 """Hidden and memory units [W', B, N] of the last row of a band, for each layer."""
@@ -168,7 +169,7 @@ class RIDE(nn.Module):
         seed: int = 0,
         values: Tensor | None = None,
         bounds: tuple[float, float] | None = None,
-        progress: Callable[[int, int], None] | None = None,
+        progress: Progress | None = None,
     ) -> Tensor:
         """Draw images [batch, height, width(, M)]; image k depends on (seed, k) only. See `draw_images`."""
         return draw_images(

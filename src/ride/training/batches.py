@@ -40,16 +40,16 @@ class Batches:
         """Gradient steps of a stage; an epoch drops its last, incomplete batch."""
         if stage.steps is not None:
             return stage.steps
-        return max(1, len(self.tiles(stage.patch)) * self._twins // self.config.batch)
+        return max(1, len(self.tiles(stage.patch)) * self._twins // self.config.batch_of(stage))
 
     def draw(self, number: int, stage: Stage, step: int) -> Tensor:
         """Patches [batch, patch, patch(, M)] of one step of stage `number`."""
-        config = self.config
+        config, size = self.config, self.config.batch_of(stage)
         if config.crops == "fresh":
             sampler = self.sampler((stage.patch, stage.patch))
-            return sampler.draw(config.batch, seeded(config.seed, "crops", number, step))
+            return sampler.draw(size, seeded(config.seed, "crops", number, step))
         order = self._shuffled(number, stage)
-        chosen = order[torch.arange(step * config.batch, (step + 1) * config.batch) % len(order)]
+        chosen = order[torch.arange(step * size, (step + 1) * size) % len(order)]
         tiles = self.tiles(stage.patch)
         patches = tiles.batch(chosen % len(tiles), seeded(config.seed, "tiles", number, step))
         twin = chosen // len(tiles)

@@ -1,12 +1,14 @@
 """Checkpoints: any tree of numbers, strings and tensors as one safetensors file, written atomically, never pickled."""
 
+import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import safetensors
+import safetensors.torch
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor
 
 from ride.atomic import write_bytes
@@ -14,35 +16,39 @@ from ride.errors import ModelError
 
 
 def save_checkpoint(path: Path, tree: Any) -> None:
-    """Write a tree of dicts, lists, tuples, numbers, strings, None and tensors.
+    """Write a tree of dicts, lists, tuples, numbers, strings, None and tensors; tuples come back as lists.
 
     Raises:
         OutputError: the file cannot be written; the one before stays as it was.
     """
     tensors: dict[str, Tensor] = {}
     plan = json.dumps(_pack(tree, tensors))
-    write_bytes(path, save(tensors, metadata={"tree": plan}))
+    write_bytes(path, safetensors.torch.save(tensors, {"tree": plan, "sha256": _digest(plan, tensors)}))
 
 
 def load_checkpoint(path: Path) -> Any:
-    """Read what `save_checkpoint` wrote.
+    """Read what `save_checkpoint` wrote, if it is intact to the last bit.
 
     Raises:
         ModelError: the file is not a checkpoint or is damaged.
     """
     try:
-        with safe_open(path, framework="pt") as file:
-            plan = json.loads((file.metadata() or {})["tree"])
-            return _unpack(plan, {name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
-    except (SafetensorError, KeyError, ValueError, OSError) as error:
-        raise ModelError(f"{path} is not a readable checkpoint ({error}); remove it to start the run anew") from error
+        data = path.read_bytes()
+        tensors = safetensors.torch.load(data)
+        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+        texts = header["__metadata__"]
+        if texts.get("sha256") != _digest(texts["tree"], tensors):
+            raise ValueError("its contents do not match its checksum")
+        return _unpack(json.loads(texts["tree"]), tensors)
+    except (safetensors.SafetensorError, KeyError, TypeError, ValueError, RuntimeError, OSError) as error:
+        raise ModelError(f"{path} is not a readable checkpoint ({error}): remove it to start the run anew") from error
 
 
 def _pack(tree: Any, tensors: dict[str, Tensor]) -> Any:
     if isinstance(tree, Tensor):
         name = str(len(tensors))
         # safetensors refuses storage shared between tensors.
-        tensors[name] = tree.detach().clone(memory_format=torch.contiguous_format)
+        tensors[name] = tree.detach().cpu().clone(memory_format=torch.contiguous_format)
         return {"tensor": name}
     if isinstance(tree, dict):
         return {"items": [[key, _pack(value, tensors)] for key, value in tree.items()]}
@@ -59,3 +65,13 @@ def _unpack(plan: Any, tensors: dict[str, Tensor]) -> Any:
     if "items" in plan:
         return {key: _unpack(value, tensors) for key, value in plan["items"]}
     return [_unpack(value, tensors) for value in plan["list"]]
+
+
+def _digest(plan: str, tensors: Mapping[str, Tensor]) -> str:
+    """SHA-256 of the plan and of every tensor's name, type, shape and bytes."""
+    digest = hashlib.sha256(plan.encode())
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        digest.update(json.dumps([name, str(tensor.dtype), list(tensor.shape)]).encode())
+        digest.update(tensor.flatten().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()

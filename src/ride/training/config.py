@@ -1,9 +1,15 @@
 """What a training run does: its stages and the settings they share."""
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, get_args
 
 from ride.errors import ConfigError
+
+Optimizer = Literal["sgd", "adam"]
+Crops = Literal["fresh", "tiles"]
+Noise = Literal["fresh", "fixed"]
 
 
 @dataclass(frozen=True)
@@ -17,6 +23,9 @@ class Stage:
         rate_end: learning rate at its end, reached along half a cosine; None to keep it constant.
         head_iterations: iterations of L-BFGS on the MCGSM at the end of the stage, the layers below fixed.
         add_layer: start the stage by putting a new spatial LSTM on top.
+
+    Raises:
+        ConfigError: a number makes no sense.
     """
 
     patch: int
@@ -25,6 +34,18 @@ class Stage:
     rate_end: float | None = None
     head_iterations: int = 0
     add_layer: bool = False
+
+    def __post_init__(self) -> None:
+        _at_least(1, {"patch": self.patch})
+        _at_least(
+            0,
+            {
+                "steps": self.steps,
+                "rate": self.rate,
+                "rate_end": self.rate_end,
+                "head_iterations": self.head_iterations,
+            },
+        )
 
 
 @dataclass(frozen=True)
@@ -41,27 +62,31 @@ class FitConfig:
         crops: `fresh` draws patches at random places for each step, `tiles` cuts each image into patches that do
             not overlap, in a new order each stage.
         noise: `fresh` draws the dequantisation noise anew for each patch, `fixed` once for each image.
-        mirror: flip patches along the horizontal axis at random.
-        flip: flip patches along the vertical axis at random.
+        mirror: flip patches along the horizontal axis at random (tiles: use each as it is and mirrored).
+        flip: flip patches along the vertical axis at random (tiles: likewise).
         forget_bias: initial bias of the forget gates.
         whitening_pixels: pairs of neighborhood and pixel on which conditional whitening is fitted.
         head_pixels: pixels on which L-BFGS works.
-        head_patch: side of the patches these come from; None for the stage's own.
-        head_valid_pixels: held-out pixels that stop L-BFGS early; 0 for none.
-        valid_tile: side of the tiles on which held-out images are scored.
+        head_patch: side of the patches these come from, or what fits in every image if that is less; None for the
+            stage's own.
+        head_valid_pixels: further pixels that stop L-BFGS early; 0 for none.
+        valid_tile: side of the tiles on which held-out images are scored, or of the largest that they hold.
         stop_when_worse: end the run when a stage leaves the held-out images worse off, as the paper does; otherwise
             go on. The model kept is the best one either way.
         seed: of everything that is drawn.
+
+    Raises:
+        ConfigError: there are no stages, or a number or a choice makes no sense.
     """
 
     stages: tuple[Stage, ...]
-    optimizer: Literal["sgd", "adam"] = "adam"
+    optimizer: Optimizer = "adam"
     batch: int = 50
     momentum: float = 0.9
     warmup: int = 20
     clip: float | None = 1.0
-    crops: Literal["fresh", "tiles"] = "fresh"
-    noise: Literal["fresh", "fixed"] = "fresh"
+    crops: Crops = "fresh"
+    noise: Noise = "fresh"
     mirror: bool = True
     flip: bool = False
     forget_bias: float = 0.0
@@ -76,12 +101,19 @@ class FitConfig:
     def __post_init__(self) -> None:
         if not self.stages:
             raise ConfigError("a training run needs at least one stage")
-        if self.batch < 1:
-            raise ConfigError(f"a batch needs at least one patch, not {self.batch}")
+        for name, choices in (("optimizer", Optimizer), ("crops", Crops), ("noise", Noise)):
+            if getattr(self, name) not in get_args(choices):
+                known = " or ".join(get_args(choices))
+                raise ConfigError(f"{name} must be {known}, not {getattr(self, name)}")
+        counts = ("batch", "whitening_pixels", "head_pixels", "head_patch", "valid_tile")
+        _at_least(1, {name: getattr(self, name) for name in counts})
+        _at_least(0, {name: getattr(self, name) for name in ("momentum", "warmup", "head_valid_pixels")})
+        if self.clip is not None and not self.clip > 0:
+            raise ConfigError(f"clip must be positive, or None for no clipping, not {self.clip}")
 
     def scaled(self, factor: float) -> "FitConfig":
         """The same curriculum with `factor` times as many steps and iterations in each stage, where it counts them."""
-        if not factor > 0:
+        if not 0 < factor < math.inf:
             raise ConfigError(f"the length of a run is scaled by a positive factor, not {factor}")
 
         def shorter(count: int) -> int:
@@ -98,3 +130,9 @@ class FitConfig:
                 for stage in self.stages
             ),
         )
+
+
+def _at_least(least: int, values: Mapping[str, float | None]) -> None:
+    for name, value in values.items():
+        if value is not None and not least <= value < math.inf:
+            raise ConfigError(f"{name} must be at least {least} and finite, not {value}")

@@ -45,21 +45,18 @@ def fit_head(
     """Maximise the mean log-likelihood of `pixels` (x [P, N], y [P, M], whitened) with up to `iterations` of L-BFGS.
 
     Ends early when the held-out pixels have not improved for `PATIENCE` looks, and keeps the parameters that were
-    best on them. `after_look` is called with the state at every look, for logs and checkpoints.
+    best on them, be it those from before. Nothing is done where the likelihood is not finite to begin with.
+    `after_look` is called with the state at every look, for logs and checkpoints.
     """
-    state = state or HeadState()
     parameters = [p for p in head.parameters() if p.requires_grad]
     optimizer = torch.optim.LBFGS(
         parameters,
-        max_iter=CHECK_EVERY,
         max_eval=4 * CHECK_EVERY,
         history_size=20,
         tolerance_grad=0.0,
         tolerance_change=0.0,
         line_search_fn="strong_wolfe",
     )
-    if state.optimizer is not None:
-        optimizer.load_state_dict(state.optimizer)
 
     def loss() -> Tensor:
         optimizer.zero_grad()
@@ -67,21 +64,30 @@ def fit_head(
         value.backward()
         return value
 
+    @torch.no_grad()
+    def look() -> tuple[float, float]:
+        rate = float(head.mean_log_prob(*pixels))
+        return rate, float(head.mean_log_prob(*held_out)) if held_out else rate
+
+    if state is None:
+        rate, held = look()
+        state = HeadState(rate=rate, best=held, best_parameters=_copies(parameters), done=not math.isfinite(rate))
+    if state.optimizer is not None:
+        optimizer.load_state_dict(state.optimizer)
     while not state.done and state.iteration < iterations:
-        before = nn.utils.parameters_to_vector(parameters).detach().clone()
+        before = _copies(parameters)
+        count = min(CHECK_EVERY, iterations - state.iteration)
+        optimizer.param_groups[0]["max_iter"] = count
         optimizer.step(loss)
-        state.iteration += CHECK_EVERY
-        with torch.no_grad():
-            rate = float(head.mean_log_prob(*pixels))
-            held = float(head.mean_log_prob(*held_out)) if held_out else rate
+        state.iteration += count
+        rate, held = look()
         if not math.isfinite(rate) or rate < state.rate:
             # A line search that failed in single precision: the parameters before it were better.
-            nn.utils.vector_to_parameters(before, parameters)
+            _put(before, parameters)
             state.done = True
         else:
             if held > state.best:
-                state.best, state.failures = held, 0
-                state.best_parameters = [p.detach().clone() for p in parameters]
+                state.best, state.failures, state.best_parameters = held, 0, _copies(parameters)
             else:
                 state.failures += 1
             state.done = state.failures >= PATIENCE or rate - state.rate < LEAST_GAIN
@@ -89,7 +95,15 @@ def fit_head(
         state.optimizer = optimizer.state_dict()
         if after_look:
             after_look(state)
-    with torch.no_grad():
-        for parameter, best in zip(parameters, state.best_parameters, strict=False):
-            parameter.copy_(best)
+    _put(state.best_parameters, parameters)
     return state
+
+
+def _copies(parameters: list[nn.Parameter]) -> list[Tensor]:
+    return [parameter.detach().clone() for parameter in parameters]
+
+
+@torch.no_grad()
+def _put(values: list[Tensor], parameters: list[nn.Parameter]) -> None:
+    for parameter, value in zip(parameters, values, strict=True):
+        parameter.copy_(value)

@@ -4,17 +4,20 @@ from ride.training.config import FitConfig, Stage
 
 
 def default(layers: int) -> FitConfig:
-    """Adam at high, falling rates on fresh crops with fresh noise: 150 million predicted pixels, then L-BFGS.
+    """Adam at high, falling rates on fresh crops with fresh noise: 180 million predicted pixels, then L-BFGS.
+
+    The last patches are large, so that memory learns not to run away on whole images.
+
 
     An MCGSM without layers gets a shorter run of Adam, then L-BFGS on 10^6 pixels.
     """
     if layers:
         return FitConfig(
             stages=(
-                Stage(patch=22, steps=3000, rate=3e-2, rate_end=1.2e-2),
-                Stage(patch=32, steps=2400, rate=1.2e-2, rate_end=1e-4, head_iterations=150),
+                Stage(patch=22, steps=2500, rate=3e-2, rate_end=1.2e-2),
+                Stage(patch=32, steps=1200, rate=1.2e-2, rate_end=6e-3),
+                Stage(patch=96, steps=800, batch=12, rate=6e-3, rate_end=1e-4, head_iterations=150),
             ),
-            head_patch=64,
         )
     return FitConfig(
         stages=(Stage(patch=22, steps=2000, rate=3e-2, rate_end=1e-3, head_iterations=1000),),

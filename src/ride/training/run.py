@@ -6,14 +6,25 @@ from typing import Any
 
 from ride.atomic import write_bytes
 from ride.errors import ConfigError, OutputError
+from ride.models.files import RUN_MODEL
 from ride.training.checkpoints import load_checkpoint, save_checkpoint
 
 
 class Run:
     """Files of one run: `run.json`, `log.jsonl`, `checkpoint.safetensors` and `model.safetensors`.
 
+    The log tells the story of the parameters in the checkpoint once: lines written after the checkpoint that a run
+    goes on from are forgotten, since their steps are made again. A line is an object with
+
+    - `stage` from 0 and `phase`: `steps` (gradient steps), `head` (L-BFGS), and at the end of the stage `valid` (the
+      held-out images) or, where there are none, `train` (patches of the training images);
+    - `step` of `steps` within `steps` and `head`; in `steps` also the `learning_rate`;
+    - `nats_per_pixel` and `bits_per_pixel`: in `steps` the mean since the line before, in `head` the pixels that
+      L-BFGS works on;
+    - `seconds` of work that lead there, interruptions left out.
+
     Raises:
-        ConfigError: the directory holds a run with other settings or other data.
+        ConfigError: the directory holds a run with other settings or other data, or what cannot be read as one.
         OutputError: the directory cannot be made or written.
     """
 
@@ -22,12 +33,13 @@ class Run:
         settings = json.loads(json.dumps(settings))
         try:
             directory.mkdir(parents=True, exist_ok=True)
+            old = self._settings.read_bytes() if self._settings.exists() else None
         except OSError as error:
-            raise OutputError(f"cannot make the run directory {directory}: {error.strerror}") from error
-        if self._settings.exists():
-            _refuse_other(directory, json.loads(self._settings.read_text()), settings)
-        else:
+            raise OutputError(f"cannot use {directory} as a run directory: {error.strerror}") from error
+        if old is None:
             write_bytes(self._settings, json.dumps(settings, indent=1).encode())
+        else:
+            self._compare(old, settings)
 
     @property
     def _settings(self) -> Path:
@@ -38,37 +50,62 @@ class Run:
         return self.directory / "log.jsonl"
 
     @property
-    def _checkpoint(self) -> Path:
+    def checkpoint_path(self) -> Path:
+        """Where the run goes on from."""
         return self.directory / "checkpoint.safetensors"
 
     @property
     def model_path(self) -> Path:
         """Where the best model so far is kept."""
-        return self.directory / "model.safetensors"
+        return self.directory / RUN_MODEL
 
     def log(self, record: dict[str, Any]) -> None:
-        """Append one line to the log."""
+        """Append one line to the log.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        line = json.dumps(record, allow_nan=False) + "\n"
         try:
             with self._log.open("a") as file:
-                file.write(json.dumps(record) + "\n")
+                file.write(line)
         except OSError as error:
             raise OutputError(f"cannot write {self._log}: {error.strerror}") from error
 
     def save(self, tree: dict[str, Any]) -> None:
-        """Write the checkpoint, remembering how long the log was."""
+        """Write the checkpoint, remembering how long the log was.
+
+        Raises:
+            OutputError: it cannot be written; the one before stays as it was.
+        """
         size = self._log.stat().st_size if self._log.exists() else 0
-        save_checkpoint(self._checkpoint, {**tree, "log_size": size})
+        save_checkpoint(self.checkpoint_path, {**tree, "log_size": size})
 
     def restore(self) -> dict[str, Any] | None:
-        """Read the checkpoint, if there is one, and forget the lines logged since: they will be logged again."""
-        if not self._checkpoint.exists():
-            self._log.unlink(missing_ok=True)
-            return None
-        tree: dict[str, Any] = load_checkpoint(self._checkpoint)
-        if self._log.exists():
-            with self._log.open("r+b") as file:
-                file.truncate(tree["log_size"])
+        """Read the checkpoint, if there is one, and forget the lines logged since: they will be logged again.
+
+        Raises:
+            ModelError: the checkpoint is damaged.
+            OutputError: the log cannot be written.
+        """
+        tree: dict[str, Any] | None = load_checkpoint(self.checkpoint_path) if self.checkpoint_path.exists() else None
+        try:
+            if self._log.exists():
+                told = self._log.read_bytes()[: tree["log_size"] if tree else 0]
+                # After a power cut the log may be shorter than it was.
+                write_bytes(self._log, told[: told.rfind(b"\n") + 1])
+        except OSError as error:
+            raise OutputError(f"cannot write {self._log}: {error.strerror}") from error
         return tree
+
+    def _compare(self, old: bytes, settings: dict[str, Any]) -> None:
+        try:
+            before = json.loads(old)
+        except ValueError:
+            before = None
+        if not isinstance(before, dict):
+            raise ConfigError(f"{self._settings} is damaged: give another directory")
+        _refuse_other(self.directory, before, settings)
 
 
 def _refuse_other(directory: Path, old: dict[str, Any], new: dict[str, Any]) -> None:

@@ -1,0 +1,274 @@
+"""Working through the stages of a run, from wherever it stands."""
+
+import json
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, NoReturn
+
+import torch
+from torch import Tensor, nn
+
+from ride.data import Picture, Pixels, Tiles
+from ride.errors import ConfigError, DataError, ModelError
+from ride.models.files import save
+from ride.models.ride import RIDE
+from ride.progress import Progress
+from ride.training.batches import Batches
+from ride.training.checks import check_fit, head_patch, held_out_tile
+from ride.training.config import FitConfig, Stage
+from ride.training.features import head_pixels, single_pixels
+from ride.training.head import HeadState, fit_head
+from ride.training.position import Position, Work
+from ride.training.run import Run
+from ride.training.schedule import learning_rate
+from ride.training.scoring import held_out_tiles, mean_rate, training_patches
+
+CHECKPOINT_SECONDS = 60.0
+LOG_STEPS = 100
+
+
+class Curriculum:
+    """One run: the model, the data, where it stands, and its directory if it has one."""
+
+    def __init__(
+        self,
+        model: RIDE,
+        images: Sequence[Picture],
+        valid_images: Sequence[Picture],
+        config: FitConfig,
+        directory: str | Path | None,
+        card: dict[str, Any],
+        progress: Progress | None,
+    ) -> None:
+        if not len(images):
+            raise DataError("there are no images to train on")
+        self.model, self.config, self.card, self.progress = model, config, card, progress
+        self.batches, n = Batches(images, config), model.neighborhood
+        held_out = Pixels(valid_images) if len(valid_images) else None
+        check_fit(model, config, self.batches.pixels, held_out)
+        self.valid = Tiles(held_out, held_out_tile(config, held_out)) if held_out else None
+        self.position = Position()
+        self.optimizer: torch.optim.Optimizer | None = None
+        self.head: HeadState | None = None
+        self.best: dict[str, Tensor] = {}
+        self.clock = self.saved = time.monotonic()
+        self.work = Work(config, self.batches.steps, lambda patch: math.prod(n.predicted_shape(patch, patch)))
+        settings = {
+            "model": asdict(model.config),
+            "fit": asdict(config),
+            "data": {
+                "train": self.batches.pixels.fingerprint,
+                "valid": held_out.fingerprint if held_out else None,
+            },
+        }
+        self._check_card()
+        self.directory = Run(Path(directory), settings) if directory else None
+        if self.directory and (tree := self.directory.restore()):
+            self._restore(self.directory, tree)
+        else:
+            self._checkpoint(always=True)
+
+    def work_through(self) -> None:
+        """Go on to the end and leave the model with its best parameters."""
+        position = self.position
+        while position.stage < len(self.config.stages) and not position.ended:
+            stage = self.config.stages[position.stage]
+            if position.phase == "start":
+                self._start(stage)
+            if position.phase == "steps":
+                self._steps(stage)
+            if position.phase == "head":
+                self._head(stage)
+            self._finish(stage)
+        self._put(position.best_layers, self.best)
+
+    def _start(self, stage: Stage) -> None:
+        config, position, model = self.config, self.position, self.model
+        if position.stage == 0 and not model.whitening.fitted:
+            self._tell("fitting the conditional whitening")
+            model.fit_whitening(single_pixels(model, self.batches, config.whitening_pixels, "whitening"))
+            for layer in model.stack:
+                layer.set_forget_bias(config.forget_bias)
+        if stage.add_layer:
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(config.seed + 1 + position.stage)
+                model.set_depth(len(model.layers) + 1)
+            model.stack[-1].set_forget_bias(config.forget_bias)
+        self.optimizer = None
+        position.phase, position.step = "steps", 0
+
+    def _steps(self, stage: Stage) -> None:
+        config, position, model = self.config, self.position, self.model
+        optimizer = self._optimizer()
+        total = self.batches.steps(stage)
+        parameters = list(model.parameters())
+        while position.step < total:
+            rate = learning_rate(config, position.stage, position.step, total)
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            patches = self.batches.draw(position.stage, stage, position.step)
+            optimizer.zero_grad()
+            objective = model.mean_log_prob(patches.to(model.whitening.mean_out))
+            self._expect_finite(float(objective.detach()))
+            (-objective).backward()
+            if config.clip is not None:
+                nn.utils.clip_grad_norm_(parameters, config.clip)
+            optimizer.step()
+            position.step += 1
+            position.rates, position.counted = position.rates + float(objective.detach()), position.counted + 1
+            mean = position.rates / position.counted
+            if position.step % LOG_STEPS == 0 or position.step == total:
+                self._log("steps", mean, step=position.step, steps=total, learning_rate=rate)
+                position.rates, position.counted = 0.0, 0
+            self._tell(f"stage {position.stage + 1}, {mean / math.log(2):.3f} bit/px in training")
+            self._checkpoint()
+        position.phase, position.step = "head", 0
+        self.optimizer = None
+        self._checkpoint(always=True)
+
+    def _head(self, stage: Stage) -> None:
+        config, position, model = self.config, self.position, self.model
+        if stage.head_iterations:
+            self._tell(f"stage {position.stage + 1}, preparing the fine-tuning")
+            patch = head_patch(config, stage.patch, self.batches.pixels)
+            drawn = {
+                purpose: head_pixels(model, self.batches, patch, count, purpose, position.stage)
+                for purpose, count in (("head", config.head_pixels), ("held", config.head_valid_pixels))
+                if count
+            }
+
+            def after_look(state: HeadState) -> None:
+                self.head, position.step = state, state.iteration
+                rate = state.rate + float(model.whitening.log_jacobian)
+                self._log("head", rate, step=position.step, steps=stage.head_iterations)
+                self._tell(f"stage {position.stage + 1}, {rate / math.log(2):.3f} bit/px in fine-tuning")
+                self._checkpoint()
+
+            fit_head(model.head, drawn["head"], drawn.get("held"), stage.head_iterations, self.head, after_look)
+        self.head = None
+        position.phase, position.step = "finish", 0
+
+    def _finish(self, stage: Stage) -> None:
+        """Score the model, keep it if it is the best, and see whether to end the run."""
+        position = self.position
+        scored = "held out" if self.valid else "on training patches"
+        self._tell(f"stage {position.stage + 1}, scoring")
+        data = (
+            held_out_tiles(self.valid, self.config.seed) if self.valid else training_patches(self.batches, stage.patch)
+        )
+        rate = self._expect_finite(mean_rate(self.model, data))
+        worse = self.valid is not None and rate < position.valid
+        position.valid = rate
+        # Rates of training patches say little from stage to stage: then the last model counts as the best.
+        if self.valid is None or rate > position.best:
+            position.best, position.best_layers = rate, len(self.model.layers)
+            self.best = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
+            self._keep(rate)
+        self._log("valid" if self.valid else "train", rate)
+        position.stage, position.phase, position.step = position.stage + 1, "start", 0
+        position.ended = worse and self.config.stop_when_worse
+        self._checkpoint(always=True)
+        self._tell(f"stage {position.stage} done, {rate / math.log(2):.3f} bit/px {scored}")
+
+    def _optimizer(self) -> torch.optim.Optimizer:
+        """The optimizer of the stage: new at its start (the velocity begins at 0), restored in its middle."""
+        if self.optimizer is None:
+            parameters = self.model.parameters()
+            if self.config.optimizer == "sgd":
+                self.optimizer = torch.optim.SGD(parameters, lr=0.0, momentum=self.config.momentum)
+            else:
+                self.optimizer = torch.optim.Adam(parameters, lr=0.0)
+        return self.optimizer
+
+    def _keep(self, rate: float) -> None:
+        if self.directory:
+            name = "held_out_bits_per_pixel" if self.valid else "training_bits_per_pixel"
+            save(
+                self.model,
+                self.directory.model_path,
+                {**self.card, name: rate / math.log(2), "fit": asdict(self.config)},
+            )
+
+    def _check_card(self) -> None:
+        """Raise ConfigError now, not when the first model is kept."""
+        try:
+            json.dumps(self.card, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise ConfigError(f"the card of a model must hold only what JSON can: {error}") from error
+
+    def _expect_finite(self, rate: float) -> float:
+        """Raise ConfigError unless training has kept to numbers."""
+        if not math.isfinite(rate):
+            self._diverged()
+        return rate
+
+    def _diverged(self) -> NoReturn:
+        position = self.position
+        stage = self.config.stages[position.stage]
+        place = f"step {position.step + 1}" if position.phase == "steps" else "the end"
+        kept = ""
+        if self.best:
+            self._put(position.best_layers, self.best)
+            kept = "; the best model of the stages before is kept"
+        raise ConfigError(
+            f"training diverged, the log-likelihood is not finite at {place} of stage {position.stage + 1}: give this "
+            f"stage a learning rate below {stage.rate:g}" + (" and another directory" if self.directory else "") + kept
+        )
+
+    def _tell(self, message: str) -> None:
+        if self.progress:
+            self.progress(self.work.done(self.position), self.work.total, message)
+
+    def _log(self, phase: str, rate: float, **more: float) -> None:
+        if self.directory:
+            rates = {"nats_per_pixel": rate, "bits_per_pixel": rate / math.log(2)}
+            seconds = round(self._seconds(), 1)
+            self.directory.log({"stage": self.position.stage, "phase": phase, **more, **rates, "seconds": seconds})
+
+    def _seconds(self) -> float:
+        now = time.monotonic()
+        self.position.seconds += now - self.clock
+        self.clock = now
+        return self.position.seconds
+
+    def _checkpoint(self, always: bool = False) -> None:
+        self._seconds()
+        if not self.directory or (not always and time.monotonic() - self.saved < CHECKPOINT_SECONDS):
+            return
+        if not all(bool(parameter.isfinite().all()) for parameter in self.model.parameters()):
+            self._diverged()
+        self.directory.save(
+            {
+                "position": vars(self.position),
+                "layers": len(self.model.layers),
+                "model": dict(self.model.state_dict()),
+                "optimizer": self.optimizer.state_dict() if self.optimizer else None,
+                "head": vars(self.head) if self.head else None,
+                "best": self.best,
+            }
+        )
+        self.saved = time.monotonic()
+
+    def _restore(self, directory: Run, tree: dict[str, Any]) -> None:
+        try:
+            self.position = Position(**tree["position"])
+            self._put(tree["layers"], tree["model"])
+            if tree["optimizer"]:
+                self._optimizer().load_state_dict(tree["optimizer"])
+            self.head = HeadState(**tree["head"]) if tree["head"] else None
+            self.best = tree["best"]
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise ModelError(
+                f"{directory.checkpoint_path} does not fit this run ({error}): remove it to start the run anew"
+            ) from error
+
+    def _put(self, layers: int, tensors: dict[str, Tensor]) -> None:
+        """Give the model these layers and parameters."""
+        if layers != len(self.model.layers):
+            # The new layers are drawn at random, for nothing: the user's random numbers stay as they were.
+            with torch.random.fork_rng(devices=[]):
+                self.model.set_depth(layers)
+        self.model.load_state_dict(tensors)

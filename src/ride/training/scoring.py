@@ -1,0 +1,37 @@
+"""The rate that decides which model is kept, always on the same pixels with the same noise."""
+
+from collections.abc import Iterable, Iterator
+
+import torch
+from torch import Tensor
+
+from ride.data import Tiles, seeded
+from ride.models.ride import RIDE
+from ride.training.batches import Batches
+
+TILES_AT_ONCE = 16
+PATCH_BATCHES = 10
+"""Batches of training patches that are scored where no images are held out."""
+
+
+def held_out_tiles(tiles: Tiles, seed: int) -> Iterator[Tensor]:
+    """All tiles of the held-out images."""
+    for numbers in torch.arange(len(tiles)).split(TILES_AT_ONCE):
+        yield tiles.batch(numbers, seeded(seed, "valid", int(numbers[0])))
+
+
+def training_patches(batches: Batches, patch: int) -> Iterator[Tensor]:
+    """Some patches of the training images."""
+    sampler = batches.sampler((patch, patch))
+    for part in range(PATCH_BATCHES):
+        yield sampler.draw(batches.config.batch, seeded(batches.config.seed, "score", part))
+
+
+@torch.no_grad()
+def mean_rate(model: RIDE, batches: Iterable[Tensor]) -> float:
+    """Mean log-likelihood in nats per pixel of batches of patches of one size."""
+    total, count = 0.0, 0
+    for patches in batches:
+        total += float(model.mean_log_prob(patches.to(model.whitening.mean_out))) * len(patches)
+        count += len(patches)
+    return total / count
