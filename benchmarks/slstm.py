@@ -5,6 +5,7 @@ python benchmarks/slstm.py [--json results.json]
 
 import argparse
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -66,7 +67,10 @@ def measure(hidden: int, layers: int, rounds: int, slow: bool) -> dict[str, floa
             h = layer.diagonal(h, grid)
         h.backward(grad)
 
-    contestants = {"floor": lambda: run_floor(operands, sizes), "wavefront": wavefront}
+    contestants: dict[str, Callable[[], object]] = {
+        "floor": lambda: run_floor(operands, sizes),
+        "wavefront": wavefront,
+    }
     if slow:
         raster = torch.randn(BATCH, HEIGHT, WIDTH, INPUTS)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from ride.data.picture import Picture
 from ride.errors import DataError
@@ -105,7 +105,7 @@ def _decode(path: Path) -> NDArray[np.generic]:
         return np.asarray(image.convert("L" if image.mode in ("1", "L") else "RGB"))
 
 
-def _check_depth(path: Path, opened: Image.Image) -> None:
+def _check_depth(path: Path, opened: ImageFile.ImageFile) -> None:
     """Refuse what Pillow would cut down to 8 bits, and integers whose range nobody knows."""
     depths = str([tile[3] for tile in opened.tile])
     if opened.mode.startswith("RGB") and (";16" in depths or "65535" in depths):

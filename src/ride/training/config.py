@@ -23,6 +23,7 @@ class Stage:
         rate_end: learning rate at its end, reached along half a cosine; None to keep it constant.
         head_iterations: iterations of L-BFGS on the MCGSM at the end of the stage, the layers below fixed.
         add_layer: start the stage by putting a new spatial LSTM on top.
+        batch: patches a step in this stage; None for those of the run.
 
     Raises:
         ConfigError: a number makes no sense.
@@ -34,9 +35,10 @@ class Stage:
     rate_end: float | None = None
     head_iterations: int = 0
     add_layer: bool = False
+    batch: int | None = None
 
     def __post_init__(self) -> None:
-        _at_least(1, {"patch": self.patch})
+        _at_least(1, {"patch": self.patch, "batch": self.batch})
         _at_least(
             0,
             {
@@ -55,7 +57,7 @@ class FitConfig:
     Args:
         stages: the curriculum.
         optimizer: `sgd` with momentum, or `adam`.
-        batch: patches a step.
+        batch: patches a step, where a stage does not say otherwise.
         momentum: of stochastic gradient descent.
         warmup: steps over which the learning rate of the first stage rises to its value.
         clip: largest norm of the gradient; None for no clipping.
@@ -110,6 +112,10 @@ class FitConfig:
         _at_least(0, {name: getattr(self, name) for name in ("momentum", "warmup", "head_valid_pixels")})
         if self.clip is not None and not self.clip > 0:
             raise ConfigError(f"clip must be positive, or None for no clipping, not {self.clip}")
+
+    def batch_of(self, stage: Stage) -> int:
+        """Patches a step in a stage."""
+        return self.batch if stage.batch is None else stage.batch
 
     def scaled(self, factor: float) -> "FitConfig":
         """The same curriculum with `factor` times as many steps and iterations in each stage, where it counts them."""

@@ -156,9 +156,8 @@ class Curriculum:
         position = self.position
         scored = "held out" if self.valid else "on training patches"
         self._tell(f"stage {position.stage + 1}, scoring")
-        data = (
-            held_out_tiles(self.valid, self.config.seed) if self.valid else training_patches(self.batches, stage.patch)
-        )
+        seed = self.config.seed
+        data = held_out_tiles(self.valid, seed) if self.valid else training_patches(self.batches, stage)
         rate = self._expect_finite(mean_rate(self.model, data))
         worse = self.valid is not None and rate < position.valid
         position.valid = rate

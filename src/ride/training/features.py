@@ -1,4 +1,4 @@
-"""What conditional whitening and L-BFGS are fitted on: many pixels, each batch a function of seed and purpose alone."""
+"""What conditional whitening and L-BFGS are fitted on: many pixels, a function of seed and purpose alone."""
 
 import math
 from collections.abc import Iterator

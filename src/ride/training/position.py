@@ -38,7 +38,7 @@ class Work:
     """
 
     def __init__(self, config: FitConfig, steps: Callable[[Stage], int], pixels: Callable[[int], int]) -> None:
-        self._steps = [config.batch * pixels(stage.patch) for stage in config.stages]
+        self._steps = [config.batch_of(stage) * pixels(stage.patch) for stage in config.stages]
         self._iteration = HEAD_COST * config.head_pixels
         self._parts = [
             (each * steps(stage), self._iteration * stage.head_iterations)

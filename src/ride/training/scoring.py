@@ -8,6 +8,7 @@ from torch import Tensor
 from ride.data import Tiles, seeded
 from ride.models.ride import RIDE
 from ride.training.batches import Batches
+from ride.training.config import Stage
 
 TILES_AT_ONCE = 16
 PATCH_BATCHES = 10
@@ -20,11 +21,11 @@ def held_out_tiles(tiles: Tiles, seed: int) -> Iterator[Tensor]:
         yield tiles.batch(numbers, seeded(seed, "valid", int(numbers[0])))
 
 
-def training_patches(batches: Batches, patch: int) -> Iterator[Tensor]:
+def training_patches(batches: Batches, stage: Stage) -> Iterator[Tensor]:
     """Some patches of the training images."""
-    sampler = batches.sampler((patch, patch))
+    sampler = batches.sampler((stage.patch, stage.patch))
     for part in range(PATCH_BATCHES):
-        yield sampler.draw(batches.config.batch, seeded(batches.config.seed, "score", part))
+        yield sampler.draw(batches.config.batch_of(stage), seeded(batches.config.seed, "score", part))
 
 
 @torch.no_grad()
