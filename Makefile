@@ -40,8 +40,10 @@ format: $(STAMP) ## Let the formatter rewrite the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(STAMP) ## Time the kernels against their bare matrix products
-	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+bench: $(STAMP) ## Time the kernels against their bare matrix products and write docs/speed.md
+	mkdir -p build/bench
+	for name in slstm mcgsm frontier; do $(BIN)/python benchmarks/$$name.py --json build/bench/$$name.json || exit 1; done
+	$(BIN)/python benchmarks/report.py build/bench docs/speed.md
 
 clean: ## Remove everything made here, the environment too
 	rm -rf $(VENV) build dist demo .mypy_cache .pytest_cache .ruff_cache .hypothesis

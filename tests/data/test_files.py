@@ -193,9 +193,7 @@ def test_damaged_files_are_named(tmp_path: Path, suffix: str, damage: str):
     content = path.read_bytes()
     cut = content[: int(0.6 * len(content))]
     path.write_bytes({"empty": b"", "truncated": cut, "something else": b"hello, world\n" * 20}[damage])
-    assert {"empty": "empty", "truncated": "truncated|damaged", "something else": "damaged"}[damage].split("|")[
-        0
-    ] in complaint(path)
+    assert ("the file is empty" if damage == "empty" else "damaged, truncated or no image") in complaint(path)
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path):
@@ -314,7 +312,7 @@ def test_luma_of_floats_is_not_rounded(tmp_path: Path):
         (np.array([[0.5, 1e300]]), "NaN or infinite"),
         (np.array([[0.5, 1.01]]), "from 0.5 to 1.01"),
         (np.array([[0.5, -0.01]]), "from -0.01 to 0.5"),
-        (np.array([[GRAY, None]], dtype=object), "allow_pickle"),
+        (np.array([[GRAY, None]], dtype=object), "bject"),
     ],
 )
 def test_arrays_that_are_no_images_are_named(tmp_path: Path, values, part: str):

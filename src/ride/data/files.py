@@ -74,9 +74,10 @@ def _naming(path: Path) -> Iterator[None]:
         elif path.stat().st_size == 0:
             why = "the file is empty"
         elif isinstance(error, UnidentifiedImageError):
-            why = "it is damaged or no image"
+            why = "it is damaged, truncated or no image"
         else:
-            why = f"it is damaged or truncated ({(str(error).splitlines() or [type(error).__name__])[0]})"
+            line = (str(error).splitlines() or [type(error).__name__])[0]
+            why = f"it is damaged, truncated or no image ({line})"
         raise DataError(f"cannot read {path}: {why}") from error
 
 
@@ -129,18 +130,18 @@ def _mapped(path: Path) -> NDArray[np.generic]:
     with _naming(path):
         array = np.load(path, mmap_mode="r", allow_pickle=False)
         if not isinstance(array, np.ndarray):
+            array.close()
             raise DataError(f"cannot read {path}: it holds several arrays; name it .npz")
         return array
 
 
 def _unpacked(path: Path) -> dict[str, NDArray[np.generic]]:
     """All arrays of an .npz."""
-    with _naming(path):
-        members = np.load(path, allow_pickle=False)
+    with _naming(path), path.open("rb") as file:
+        members = np.load(file, allow_pickle=False)
         if isinstance(members, np.ndarray):
             raise DataError(f"cannot read {path}: it holds a single array; name it .npy")
-        with members:
-            return dict(members)
+        return dict(members)
 
 
 def _of_array(name: str, load: Callable[[], NDArray[np.generic]], channels: int) -> Iterator[Reader]:

@@ -138,7 +138,7 @@ class FitConfig:
         )
 
 
-def _at_least(least: int, values: Mapping[str, float | None]) -> None:
+def _at_least(least: int, values: Mapping[str, int | float | None]) -> None:
     for name, value in values.items():
         if value is not None and not least <= value < math.inf:
             raise ConfigError(f"{name} must be at least {least} and finite, not {value}")

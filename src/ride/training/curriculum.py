@@ -221,7 +221,7 @@ class Curriculum:
         if self.progress:
             self.progress(self.work.done(self.position), self.work.total, message)
 
-    def _log(self, phase: str, rate: float, **more: float) -> None:
+    def _log(self, phase: str, rate: float, **more: int | float) -> None:
         if self.directory:
             rates = {"nats_per_pixel": rate, "bits_per_pixel": rate / math.log(2)}
             seconds = round(self._seconds(), 1)

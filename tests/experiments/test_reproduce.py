@@ -1,0 +1,109 @@
+"""Rows of tables: run once, kept on disk, written from there."""
+
+import json
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from ride.errors import ConfigError
+from ride.experiments import reproduce
+from ride.experiments.reproduce import Reproduction
+from ride.experiments.tables import TABLES, Row, Table
+from ride.models.files import load_card
+from ride.models.ride import RIDEConfig
+from ride.training import FitConfig, Stage
+
+TINY = RIDEConfig(hidden=3, components=2, scales=2, features=2)
+FIT = FitConfig(stages=(Stage(patch=8, steps=2, rate=1e-3),), batch=2, whitening_pixels=500, valid_tile=8)
+
+
+@pytest.fixture
+def table(monkeypatch: pytest.MonkeyPatch) -> Table:
+    rows = {
+        "mcgsm": Row("MCGSM", 1.25, replace(TINY, layers=0), FIT),
+        "ride": Row("RIDE", 1.5, TINY, FIT, tile=12),
+        "ride-ensemble": Row("the same, ensemble", None, TINY, FIT, tile=12, ensemble=True, fitted="ride"),
+    }
+    table = Table("A table", "folder", 1, "mcgsm", rows)
+    monkeypatch.setitem(TABLES, "tiny", table)
+    return table
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> str:
+    draw = np.random.default_rng(0)
+    for part, count in (("train", 3), ("test", 2)):
+        (tmp_path / "data" / part).mkdir(parents=True)
+        for k in range(count):
+            pixels = draw.integers(0, 256, (16, 18), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "data" / part / f"{k}.png")
+    return str(tmp_path / "data")
+
+
+def work(data: str | None, out: Path, **settings) -> Reproduction:
+    settings = {"seed": 0, "length": 1.0, "device": torch.device("cpu"), **settings}
+    return Reproduction("tiny", data, out, **settings)
+
+
+def quiet(title: str):
+    return nullcontext(None)
+
+
+def test_rows_are_fitted_once_and_written_from_disk(table, data: str, tmp_path: Path, monkeypatch):
+    out = tmp_path / "out"
+    work(data, out).run(["mcgsm", "ride"], quiet)
+    before = {path: path.stat().st_mtime_ns for path in out.glob("*.json")}
+    assert len(before) == 2
+    # The ensemble needs no fit of its own, and what is done is not done again.
+    fits = []
+    monkeypatch.setattr(
+        reproduce, "fit", lambda *args, fit=reproduce.fit, **named: fits.append(1) or fit(*args, **named)
+    )
+    work(data, out).run([], quiet)
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    assert len(fits) == 1
+    assert sorted(path.name for path in out.iterdir() if path.is_dir()) == ["mcgsm", "ride"]
+    rates = work(data, out).rates()
+    assert list(rates) == list(table.rows)
+    assert rates["ride-ensemble"].ensemble
+
+
+def test_the_table_has_the_papers_figures_beside_the_measured_ones(table, data: str, tmp_path: Path):
+    job = work(data, tmp_path / "out")
+    job.run(["mcgsm", "ride"], quiet)
+    lines = job.markdown().splitlines()
+    assert len(lines) == 4
+    rates = job.rates()
+    for line, key, paper in zip(lines[2:], ("mcgsm", "ride"), ("1.250", "1.500"), strict=True):
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        assert cells[0] == table.rows[key].name
+        assert cells[1] == paper
+        assert cells[2].startswith(f"{rates[key].bits_per_pixel:.3f} ± ")
+    assert "12 x 12 tiles" in lines[3]
+
+
+def test_a_card_says_what_its_model_reached(table, data: str, tmp_path: Path):
+    out = tmp_path / "out"
+    work(data, out).run(["ride"], quiet)
+    rate = json.loads((out / "ride.json").read_text())["rate"]
+    assert load_card(out / "ride")["test_bits_per_pixel"] == round(rate["bits_per_pixel"], 4)
+
+
+@pytest.mark.parametrize("change", [{"seed": 1}, {"length": 0.5}])
+def test_figures_of_other_settings_are_not_shown(table, data: str, tmp_path: Path, change):
+    work(data, tmp_path / "out").run(["mcgsm"], quiet)
+    assert work(data, tmp_path / "out", **change).rates() == {}
+
+
+def test_what_is_not_there_is_named(table, data: str, tmp_path: Path):
+    with pytest.raises(ConfigError, match="table9"):
+        Reproduction("table9", data, tmp_path, seed=0, length=1.0, device=torch.device("cpu"))
+    with pytest.raises(ConfigError, match="--data"):
+        work(None, tmp_path)
+    with pytest.raises(ConfigError, match="ride-7"):
+        work(data, tmp_path).run(["ride-7"], quiet)

@@ -1,0 +1,67 @@
+"""Small correlated images, small models, and short runs of both kinds."""
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from ride.data import Picture
+from ride.models.ride import RIDE, RIDEConfig
+from ride.training import FitConfig, Stage
+
+ADAM = FitConfig(
+    stages=(Stage(patch=8, steps=4, rate=1e-2, rate_end=2e-3), Stage(patch=10, steps=3, rate=2e-3, head_iterations=8)),
+    batch=3,
+    warmup=2,
+    whitening_pixels=300,
+    head_pixels=300,
+    head_valid_pixels=100,
+    valid_tile=12,
+)
+"""Like the default: fresh crops with fresh noise, falling rates, L-BFGS at the end."""
+SGD = FitConfig(
+    stages=(
+        Stage(patch=6, steps=None, rate=0.2, head_iterations=7),
+        Stage(patch=8, steps=None, rate=0.1, head_iterations=7),
+    ),
+    optimizer="sgd",
+    batch=8,
+    warmup=0,
+    clip=None,
+    crops="tiles",
+    noise="fixed",
+    whitening_pixels=300,
+    head_pixels=300,
+    head_valid_pixels=0,
+    valid_tile=12,
+    stop_when_worse=True,
+)
+"""Like the paper's: tiles, noise drawn once, epochs, L-BFGS after every stage."""
+
+
+def growing(config: FitConfig) -> FitConfig:
+    """The same with another layer in the last stage."""
+    return replace(config, stages=(*config.stages[:-1], replace(config.stages[-1], add_layer=True)))
+
+
+def correlated(count: int = 3, shape: tuple[int, ...] = (13, 17), seed: int = 0) -> np.ndarray:
+    """Images [B, H, W(, M)] of uint8 in which each pixel is much like the ones to the left and above."""
+    draw = np.random.default_rng(seed)
+    values = draw.normal(size=(count, *shape))
+    for axis in (1, 2):
+        values = np.moveaxis(values, axis, 0)
+        for k in range(1, len(values)):
+            values[k] = 0.9 * values[k - 1] + 0.44 * values[k]
+        values = np.moveaxis(values, 0, axis)
+    return (128 + 40 * values).clip(0, 255).astype(np.uint8)
+
+
+def pictures(count: int = 3, shape: tuple[int, ...] = (13, 17), seed: int = 0) -> list[Picture]:
+    """The same, with names."""
+    return [Picture(f"{seed}-{k}.png", image, 256) for k, image in enumerate(correlated(count, shape, seed))]
+
+
+def model_of(layers: int = 1, **settings: int) -> RIDE:
+    """A small model, always with the same parameters."""
+    torch.manual_seed(1)
+    return RIDE(RIDEConfig(layers=layers, **{"hidden": 3, "components": 2, "scales": 2, "features": 2, **settings}))
