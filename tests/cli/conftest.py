@@ -37,11 +37,21 @@ def ride(capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
     return run
 
 
+def command(*words: object) -> list[str]:
+    """What a person types, for this installation."""
+    return [sys.executable, "-m", "ride", *map(str, words)]
+
+
 def run_apart(*words: object) -> Ran:
     """Run `ride` as a person does, in a process of its own."""
-    command = [sys.executable, "-m", "ride", *map(str, words)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command(*words), capture_output=True, text=True, check=False)
     return Ran(done.returncode, done.stdout, done.stderr)
+
+
+def shape_of(path: Path) -> tuple[int, int]:
+    """Rows and columns of a picture."""
+    with Image.open(path) as image:
+        return image.height, image.width
 
 
 def complaint(ran: Ran) -> str:

@@ -2,11 +2,12 @@
 
 import pickle
 import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.cli.conftest import complaint, run_apart
+from tests.cli.conftest import Ran, command, complaint, run_apart
 
 
 def test_an_error_is_one_line_of_the_real_command(photos: Path):
@@ -60,16 +61,34 @@ def test_settings_that_make_no_sense(ride, model: Path, photos: Path, tmp_path: 
     for words, part in (
         (("sample", model, "--size", "0", "5", *out), "at least 1"),
         (("sample", model, "--size", "9", "9", "--bounds", "1", "0", *out), "bound"),
+        (("sample", model, "--size", "9", "9", "--bounds", "0", "nan", *out), "bound"),
+        (("sample", model, "--size", "-3", *out), "at least 1"),
+        (("sample", model, "--count", "0", *out), "--count"),
+        (("sample", model, "--border", tmp_path / "nothing", *out), "nothing"),
         (("sample", model, "--device", "cuda:99", *out), "--device"),
         (("sample", model, "--device", "abacus", *out), "--device"),
         (("sample", model, "--threads", "0", *out), "--threads"),
         (("sample", model, "--seed", "-1", *out), "--seed"),
         (("evaluate", model, photos, "--limit", "0"), "--limit"),
+        (("train", photos, "--limit", "0", "--out", tmp_path / "run"), "--limit"),
+        (("train", photos, "--valid", "3", "--patch", "8", "--out", tmp_path / "run"), "--valid"),
+        (("train", photos, "--valid", "1", "--valid-data", photos, "--out", tmp_path / "run"), "--valid"),
+        (("train", photos, "--length", "0", "--out", tmp_path / "run"), "length"),
+        (("train", photos, "--hidden", "0", "--out", tmp_path / "run"), "hidden"),
+        (("train", photos, "--patch", "3", "--out", tmp_path / "run"), "patch"),
+        (("train", photos, "--out", tmp_path / "run"), "smaller than the patches of 96 x 96"),
+        (("deadleaves", tmp_path / "leaves", "--count", "0"), "--count"),
+        (("deadleaves", tmp_path / "leaves", "--size", "0"), "at least 1"),
+        (("deadleaves", tmp_path / "leaves", "--smallest", "0"), "radii"),
+        (("deadleaves", tmp_path / "leaves", "--noise", "nan"), "noise"),
+        (("deadleaves", tmp_path / "leaves", "--largest", "1e9"), "disks"),
         (("evaluate", model, photos, "--tile", "0"), "tile"),
         (("evaluate", model, photos, "--tile", "9", "--maps", tmp_path), "tile"),
     ):
         assert part in complaint(ride(*words))
     assert not (tmp_path / "a.png").exists()
+    assert not (tmp_path / "leaves").exists()
+    assert not any(path.suffix for path in (tmp_path / "run").glob("*"))
 
 
 def test_places_that_cannot_be_written(ride, model: Path, photos: Path, tmp_path: Path):
@@ -93,6 +112,25 @@ def test_a_full_disk_leaves_nothing_behind(ride, model: Path, tmp_path: Path, mo
     ran = ride("sample", model, "--size", "9", "9", "--out", tmp_path / "a.npy")
     assert "No space left" in complaint(ran)
     assert [path.name for path in tmp_path.iterdir()] == [model.name]
+
+
+def test_a_file_cut_short_by_the_system_is_removed(tmp_path: Path):
+    # No file may grow beyond a few thousand bytes: as on a full disk, a write fails halfway.
+    limited = ["sh", "-c", 'ulimit -f 8; exec "$@"', "sh"]
+    words = command("deadleaves", tmp_path / "leaves", "--count", "2")
+    done = subprocess.run([*limited, *words], capture_output=True, text=True, check=False)
+    assert "deadleaves-train-0000.png: File too large" in complaint(Ran(done.returncode, done.stdout, done.stderr))
+    assert [path.name for path in (tmp_path / "leaves").iterdir()] == ["deadleaves.json"]
+
+
+def test_too_little_memory_is_one_line(ride, model: Path, photos: Path, monkeypatch: pytest.MonkeyPatch):
+    for error in (MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried")):
+
+        def fail(*_: object, error: Exception = error, **__: object) -> None:
+            raise error
+
+        monkeypatch.setattr("ride.evaluation.evaluate", fail)
+        assert "not enough memory" in complaint(ride("evaluate", model, photos))
 
 
 def test_wrong_usage_is_status_2(ride, model: Path, photos: Path):

@@ -1,12 +1,16 @@
 """What the commands do when all is well."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
-from tests.cli.conftest import run_apart
+from tests.cli.conftest import complaint, run_apart, shape_of
+
+from ride.cli.sample import Command as Sample
+from ride.data import DeadLeaves, Leaves, open_pictures, sources
 
 
 def test_alone_it_tells_a_newcomer_what_to_type(ride):
@@ -33,7 +37,7 @@ def test_evaluate_prints_one_json_object_and_nothing_else(model: Path, photos: P
     assert ran.out.count("\n") == 1
     keys = {"nats_per_pixel", "bits_per_pixel", "stderr_bits", "pixels", "images", "tile", "seed"}
     assert keys <= record.keys()
-    assert (record["images"], record["pixels"]) == (3, 11 * 10 + 15 * 7 + 13 * 10)
+    assert (record["images"], record["pixels"]) == (3, 10 * 10 + 14 * 7 + 12 * 10)
 
 
 def test_evaluate_says_the_same_to_a_person(ride, model: Path, photos: Path):
@@ -51,7 +55,7 @@ def test_evaluate_draws_maps(ride, model: Path, photos: Path, tmp_path: Path):
     drawn = sorted((tmp_path / "new" / "maps").iterdir())
     assert [path.name for path in drawn] == ["0000-a.png", "0001-b.png"]
     assert all(f"wrote {path}" in ran.out for path in drawn)
-    assert Image.open(drawn[0]).width > 100
+    assert shape_of(drawn[0])[1] > 100
 
 
 def test_sample_by_suffix_seed_and_count(ride, model: Path, tmp_path: Path):
@@ -59,7 +63,7 @@ def test_sample_by_suffix_seed_and_count(ride, model: Path, tmp_path: Path):
     ran = ride("sample", model, *size, "--out", tmp_path / "a.png", "--count", "2", "--bounds", "0", "1")
     assert ran.status == 0
     assert "a-0.png" in ran.out
-    assert Image.open(tmp_path / "a-1.png").size == (13, 9)
+    assert shape_of(tmp_path / "a-1.png") == (9, 13)
     written = json.loads(ride("sample", model, *size, "--out", tmp_path / "b.npy", "--json").out)["written"]
     assert written == [str(tmp_path / "b.npy")]
     first = np.load(tmp_path / "b.npy")
@@ -70,10 +74,40 @@ def test_sample_by_suffix_seed_and_count(ride, model: Path, tmp_path: Path):
 
 
 def test_sample_takes_its_border_from_data(ride, model: Path, photos: Path, tmp_path: Path):
-    for border in ("noise", photos):
-        name = tmp_path / f"{Path(border).name}.npy"
-        assert ride("sample", model, "--size", "9", "9", "--border", border, "--out", name).status == 0
-    assert not np.array_equal(np.load(tmp_path / "noise.npy"), np.load(tmp_path / "photos.npy"))
+    def drawn(border: object, seed: int = 0) -> np.ndarray:
+        words = ("--size", "9", "--border", border, "--out", tmp_path / "a.npy", "--seed", seed)
+        assert ride("sample", model, *words).status == 0
+        return np.load(tmp_path / "a.npy")
+
+    first = drawn(photos)
+    assert first.shape == (9, 9)
+    np.testing.assert_array_equal(drawn(photos), first)
+    assert not np.array_equal(drawn("noise"), first)
+    assert not np.array_equal(drawn(photos, seed=1), first)
+
+
+def test_a_border_is_dequantised_pixels_of_the_data(photos: Path):
+    values = Sample(border=str(photos / "a.png"))._border(1)
+    assert (float(values.min()) >= 0, float(values.max()) < 1) == (True, True)
+    with Image.open(photos / "a.png") as image:
+        assert set(np.floor(values.numpy() * 256).ravel()) == set(np.asarray(image).ravel())
+
+
+def test_train_and_evaluate_know_dead_leaves_apart(ride, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    opened: list[str] = []
+
+    class Few(DeadLeaves):
+        def __init__(self, count, seed, part):
+            opened.append(part)
+            super().__init__(3, seed, part=part, size=(40, 40))
+
+    monkeypatch.setattr(sources, "DeadLeaves", Few)
+    short = ("--length", "0.001", "--patch", "16", "--hidden", "2", "--components", "2", "--features", "2")
+    run = tmp_path / "run"
+    assert ride("train", "deadleaves", "--out", run, *short, "--valid-data", "deadleaves").status == 0
+    ran = ride("evaluate", run, "deadleaves", "--json")
+    assert json.loads(ran.out)["images"] == 3
+    assert opened == ["train", "train", "test"]
 
 
 def test_deadleaves_writes_images(ride, tmp_path: Path):
@@ -81,7 +115,39 @@ def test_deadleaves_writes_images(ride, tmp_path: Path):
     assert ran.status == 0
     written = sorted((tmp_path / "leaves").glob("*.png"))
     assert len(written) == 3
-    assert Image.open(written[0]).size == (24, 24)
+    made = DeadLeaves(3, size=(24, 24))
+    for path, picture in zip(written, open_pictures(tmp_path / "leaves"), strict=True):
+        np.testing.assert_array_equal(picture.pixels, made[written.index(path)].pixels)
+    settings = json.loads((tmp_path / "leaves" / "deadleaves.json").read_text())
+    assert (settings["count"], settings["size"], settings["part"], settings["seed"]) == (3, [24, 24], "train", 0)
+    assert settings["leaves"] == asdict(Leaves())
+    assert shape_of(written[0]) == (24, 24)
+
+
+def test_deadleaves_goes_on_where_it_was(ride, tmp_path: Path):
+    words = ("deadleaves", tmp_path / "leaves", "--count", "3", "--size", "8", "9", "--noise", "0", "--part", "test")
+    assert json.loads(ride(*words, "--json").out)["made"] == 3
+    first, second, _ = sorted((tmp_path / "leaves").glob("*.png"))
+    assert (first.name, shape_of(first)) == ("deadleaves-test-0000.png", (8, 9))
+    content, age = second.read_bytes(), first.stat().st_mtime_ns
+    second.unlink()
+    assert "1 images of 8 x 9 pixels" in ride(*words).out
+    assert (second.read_bytes(), first.stat().st_mtime_ns) == (content, age)
+
+
+def test_deadleaves_keeps_out_of_other_folders(ride, tmp_path: Path, photos: Path):
+    assert "not empty" in complaint(ride("deadleaves", photos, "--count", "1"))
+    out = tmp_path / "leaves"
+    assert ride("deadleaves", out, "--count", "1", "--size", "8").status == 0
+    for words, part in (
+        (("--count", "2", "--size", "8"), "count = 1, not 2"),
+        (("--count", "1", "--size", "9"), "size = [8, 8], not [9, 9]"),
+        (("--count", "1", "--size", "8", "--noise", "0.5"), "leaves.noise = 0.055, not 0.5"),
+        (("--count", "1", "--size", "8", "--seed", "1"), "seed = 0, not 1"),
+    ):
+        assert part in complaint(ride("deadleaves", out, *words))
+    (out / "deadleaves.json").write_text("{")
+    assert "damaged" in complaint(ride("deadleaves", out, "--count", "1", "--size", "8"))
 
 
 def test_models_lists_the_cards(ride):

@@ -1,11 +1,16 @@
-"""Small correlated images, small models, and short runs of both kinds."""
+"""Small correlated images, small models, short runs of both kinds, and the reading of what a run leaves behind."""
 
+import json
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 import torch
 
 from ride.data import Picture
+from ride.models.files import load, load_card
 from ride.models.ride import RIDE, RIDEConfig
 from ride.training import FitConfig, Stage
 
@@ -25,7 +30,7 @@ SGD = FitConfig(
         Stage(patch=8, steps=None, rate=0.1, head_iterations=7),
     ),
     optimizer="sgd",
-    batch=8,
+    batch=6,
     warmup=0,
     clip=None,
     crops="tiles",
@@ -40,8 +45,9 @@ SGD = FitConfig(
 
 
 def growing(config: FitConfig) -> FitConfig:
-    """The same with another layer in the last stage."""
-    return replace(config, stages=(*config.stages[:-1], replace(config.stages[-1], add_layer=True)))
+    """The same with another layer in the last stage, and no end before it."""
+    stages = (*config.stages[:-1], replace(config.stages[-1], add_layer=True))
+    return replace(config, stages=stages, stop_when_worse=False)
 
 
 def correlated(count: int = 3, shape: tuple[int, ...] = (13, 17), seed: int = 0) -> np.ndarray:
@@ -61,7 +67,30 @@ def pictures(count: int = 3, shape: tuple[int, ...] = (13, 17), seed: int = 0) -
     return [Picture(f"{seed}-{k}.png", image, 256) for k, image in enumerate(correlated(count, shape, seed))]
 
 
-def model_of(layers: int = 1, **settings: int) -> RIDE:
+def model_of(layers: int = 1, **settings: Any) -> RIDE:
     """A small model, always with the same parameters."""
     torch.manual_seed(1)
     return RIDE(RIDEConfig(layers=layers, **{"hidden": 3, "components": 2, "scales": 2, "features": 2, **settings}))
+
+
+def log_of(directory: Path) -> list[dict[str, Any]]:
+    """The lines of the log but for the time, each strict JSON."""
+
+    def refuse(word: str) -> None:
+        pytest.fail(f"{word} is no JSON")
+
+    lines = (directory / "log.jsonl").read_text(encoding="utf-8").splitlines()
+    records = [json.loads(line, parse_constant=refuse) for line in lines]
+    return [{key: value for key, value in record.items() if key != "seconds"} for record in records]
+
+
+def same(one: RIDE, other: RIDE) -> bool:
+    """Whether two models are equal bit for bit."""
+    a, b = one.state_dict(), other.state_dict()
+    return one.config == other.config and a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+def left(directory: Path, model: RIDE) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """What a run has left, its log and its card, after a look that file and model agree."""
+    assert same(load(directory), model)
+    return log_of(directory), load_card(directory)

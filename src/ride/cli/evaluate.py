@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 from tyro.conf import Positional, arg
 
 from ride.cli.options import Options, UsageError, output_directory
-from ride.errors import ConfigError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -18,15 +17,15 @@ if TYPE_CHECKING:
 class Command(Options):
     """Score images: their log-likelihood under a model in bits per pixel. More is better.
 
-    DATA is a folder, a glob in quotes, one image, an .npy or .npz, or `deadleaves`. MODEL is a bundled name
-    (`ride models` lists them), a run directory or a .safetensors file; without it the bundled model bsds300
-    is used.
+    DATA is a folder, a glob in quotes, one image, an .npy or .npz, or `deadleaves`: 100 test images, none of
+    which is among the 900 for training. MODEL is a bundled name (`ride models` lists them), a run directory or
+    a .safetensors file; without it the bundled model bsds300 is used.
 
     An 8-bit image of r bit/px can be stored without loss in 8 - r bits a pixel by a code built on the
     model. Images of any size are scored exactly and in bounded memory.
     """
 
-    sources: Annotated[Positional[tuple[str, ...]], arg(metavar="[MODEL] DATA")]
+    sources: Annotated[Positional[tuple[str, ...]], arg(metavar="[MODEL] DATA", help_behavior_hint="(required)")]
     """The model (optional) and the images."""
     tile: int | None = None
     """Score independent tiles of this size and drop the rest; 64 is the paper's way. Whole images
@@ -44,19 +43,20 @@ class Command(Options):
         """Score, draw, print."""
         if len(self.sources) not in (1, 2):
             raise UsageError(f"ride evaluate takes [MODEL] DATA, not {len(self.sources)} arguments: quote a glob")
-        if self.limit is not None and self.limit < 1:
-            raise ConfigError(f"--limit must be at least 1, not {self.limit}")
         device = self.start()
         name, source = self.sources if len(self.sources) == 2 else ("bsds300", self.sources[0])
 
-        from ride.data import open_pictures
         from ride.evaluation import evaluate
         from ride.experiments.pictures import Panel, draw
         from ride.models.files import load
 
         model = load(name).to(device)
-        pictures = open_pictures(
-            source, channels=model.config.channels, skip_unreadable=self.skip_unreadable, limit=self.limit
+        pictures = self.open_pictures(
+            source,
+            channels=model.config.channels,
+            limit=self.limit,
+            skip_unreadable=self.skip_unreadable,
+            part="test",
         )
         folder = output_directory(self.maps) if self.maps else None
         drawn: list[str] = []

@@ -52,6 +52,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         where = f": {error.filename}" if error.filename else ""
         return _complain(f"{error.strerror or error}{where}", FAILED)
+    except (MemoryError, RuntimeError) as error:
+        if os.environ.get("RIDE_DEBUG") or not _out_of_memory(error):
+            raise
+        return _complain("there is not enough memory for this: use smaller or fewer images, or --tile", FAILED)
     except KeyboardInterrupt:
         print(f"ride: interrupted: {command.kept() if command else 'nothing was written'}", file=sys.stderr)
         return INTERRUPTED
@@ -67,6 +71,11 @@ def _parse(name: str, words: list[str]) -> Options:
     command: type[Options] = importlib.import_module(f"ride.cli.{name}").Command
     flags = (tyro.conf.FlagCreatePairsOff, tyro.conf.OmitArgPrefixes)
     return tyro.cli(command, prog=f"ride {name}", args=words, config=flags)
+
+
+def _out_of_memory(error: Exception) -> bool:
+    """PyTorch has a type for it on accelerators only."""
+    return isinstance(error, MemoryError) or "out of memory" in str(error) or "allocate memory" in str(error)
 
 
 def _complain(message: str, status: int) -> int:

@@ -2,17 +2,19 @@
 
 import json as json_format
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from ride.errors import ConfigError, OutputError, RideError
 from ride.progress import Progress
 
 if TYPE_CHECKING:
     import torch
+
+    from ride.data import Picture
 
 
 class UsageError(RideError):
@@ -89,6 +91,51 @@ class Options:
 
         with bar(title) as tell:
             yield tell
+
+    def open_pictures(
+        self,
+        source: str | Path,
+        *,
+        channels: int,
+        limit: int | None = None,
+        skip_unreadable: bool = False,
+        part: Literal["train", "test"] = "train",
+    ) -> "Sequence[Picture]":
+        """Images as of `ride.data.open_pictures`, read under a bar; what is skipped is told on standard error.
+
+        Raises `ConfigError` or `DataError` where there are none, or one cannot be read.
+        """
+        from ride.data import open_pictures
+
+        if limit is not None and limit < 1:
+            raise ConfigError(f"--limit must be at least 1, not {limit}")
+        with self.progress("reading images") as progress:
+            pictures = open_pictures(
+                source,
+                channels=channels,
+                skip_unreadable=skip_unreadable,
+                limit=limit,
+                seed=self.seed,
+                part=part,
+                progress=progress,
+            )
+        for reason in pictures.skipped:
+            print(f"ride: skipped: {reason}", file=sys.stderr)
+        return pictures
+
+    def listed(self, pictures: "Sequence[Picture]") -> "list[Picture]":
+        """The images in a list; dead leaves are made for it, under a bar."""
+        from ride.data import DeadLeaves
+
+        if not isinstance(pictures, DeadLeaves):
+            return list(pictures)
+        with self.progress("making dead leaves") as progress:
+            made = []
+            for picture in pictures:
+                made.append(picture)
+                if progress:
+                    progress(len(made), len(pictures))
+            return made
 
 
 def output_directory(path: Path) -> Path:

@@ -14,12 +14,12 @@ from ride.cli.options import Options, output_directory
 class Command(Options):
     """Fit and score the rows of a table of the paper, and print the table with the paper's figures beside ours.
 
-    `table1` is BSDS300: `--data` names a folder with `train` and `test` in it. `table3` is dead leaves, which are
-    made on the fly. Rows are kept in OUT and not run twice; interrupt and repeat the command at will.
+    `table1` and `recipes` are BSDS300: `--data` names a folder with `train` and `test` in it. `table3` is dead
+    leaves, which are made on the fly. Rows are kept in OUT, not run twice; interrupt and repeat the command at will.
     """
 
     table: Annotated[Positional[str], arg(metavar="TABLE")]
-    """table1 or table3."""
+    """table1, table3, or recipes: ways to train, compared."""
     data: str | None = None
     """Folder with the images of the table."""
     rows: tuple[str, ...] = ()
@@ -28,8 +28,8 @@ class Command(Options):
     """Folder for runs and results; runs/TABLE unless given."""
     length: float = 1.0
     """Scale the number of steps of each fit; 0.01 is a trial run."""
-    into: Path | None = None
-    """Also write the table into this document, between the lines <!-- TABLE --> and <!-- /TABLE -->."""
+    into: tuple[Path, ...] = ()
+    """Also write the table into these documents, between the lines <!-- TABLE --> and <!-- /TABLE -->."""
 
     def run(self) -> None:
         """Run the rows and print the table."""
@@ -44,14 +44,14 @@ class Command(Options):
         work.run(self.rows, self.progress)
         table = f"{work.markdown()}\n\nSeed {self.seed}, {device}. Measured by `{self._command()}`."
         self.say(f"{work.table.title}\n\n{table}")
-        if self.into:
-            replace_block(self.into, self.table, table)
-            self.say(f"wrote {self.into}")
+        for document in self.into:
+            replace_block(document, self.table, table)
+            self.say(f"wrote {document}")
         self.give(
             {
                 "table": self.table,
                 "rows": {key: rate.to_json() for key, rate in work.rates().items()},
-                "written": [str(self.into)] if self.into else [],
+                "written": [str(document) for document in self.into],
             }
         )
 

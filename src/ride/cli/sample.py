@@ -2,11 +2,19 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, arg
 
 from ride.cli.options import Options, output_file
+from ride.cli.size import Size, rows_and_columns
+from ride.errors import ConfigError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+BORDER_IMAGES, BORDER_PIXELS = 100, 100_000
+"""Enough to know the distribution of a single pixel."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,16 +27,16 @@ class Command(Options):
 
     model: Annotated[Positional[str], arg(metavar="MODEL")] = "bsds300"
     """A bundled name (`ride models` lists them), a run directory or a .safetensors file."""
-    size: tuple[int, int] = (256, 256)
-    """Rows and columns."""
+    size: Size = 256
+    """Side of the image in pixels, or rows and columns."""
     count: int = 1
     """Images to draw; more than one are numbered, a-0.png, a-1.png, or stacked in one .npy."""
     out: Path = Path("sample.png")
     """File to write: .png (8 bits, gray or RGB) or .npy (floats in units of the full range)."""
     border: str = "noise"
     """What the first pixels are predicted from: `noise` (normal, with the mean and variance of the training
-    data), or a folder, glob, image or array whose pixels are drawn at random. The border itself is cut
-    off."""
+    data), or a folder, glob, image or array; of its first 100 images pixels are drawn at random. The border
+    itself is cut off."""
     bounds: tuple[float, float] | None = None
     """Clip each pixel to this range as it is drawn, for instance 0 1; the model is then not sampled
     exactly."""
@@ -37,13 +45,17 @@ class Command(Options):
         """Draw and write."""
         device = self.start()
         out = output_file(self.out, (".png", ".npy"))
+        height, width = rows_and_columns(self.size)
+        if self.count < 1:
+            raise ConfigError(f"--count must be at least 1, not {self.count}")
+        if self.bounds is not None and not self.bounds[0] < self.bounds[1]:
+            raise ConfigError(f"--bounds takes the lower bound and then the upper one, not {self.bounds}")
 
         from ride.experiments.image_files import write_image
         from ride.models.files import load
 
         model = load(self.model).to(device)
         values = None if self.border == "noise" else self._border(model.config.channels)
-        height, width = self.size
         with self.progress("drawing") as progress:
             images = model.sample(
                 height,
@@ -67,7 +79,14 @@ class Command(Options):
             {
                 "written": [str(path) for path in files],
                 "model": self.model,
-                "size": self.size,
+                "size": [height, width],
                 "seed": self.seed,
             }
         )
+
+    def _border(self, channels: int) -> "Tensor":
+        """Pixels [P, 1, 1] or [P, 1, 1, M] of random places in the images."""
+        from ride.data import CropSampler, seeded
+
+        pictures = self.listed(self.open_pictures(self.border, channels=channels, limit=BORDER_IMAGES))
+        return CropSampler(pictures, (1, 1)).draw(BORDER_PIXELS, seeded(self.seed, "border"))

@@ -9,12 +9,12 @@ from typing import Annotated, Literal
 import torch
 from tyro.conf import Positional, arg
 
-from ride.cli.options import Options
-from ride.data import Picture, open_pictures, seeded
+from ride.cli.options import Options, output_directory
+from ride.data import Picture, seeded
 from ride.errors import ConfigError
 from ride.models.files import RUN_MODEL
 from ride.models.ride import RIDE, RIDEConfig
-from ride.training import fit, presets
+from ride.training import FitConfig, fit, presets
 
 PRESETS = {"default": presets.default, "paper": presets.paper}
 CHECKPOINT = "checkpoint.safetensors"
@@ -37,6 +37,8 @@ class Command(Options):
     """How to train: `default` is what works best here, `paper` the recipe of Theis and Bethge (2015)."""
     length: float = 1.0
     """Scale the number of steps of each stage; 0.01 is a trial run."""
+    patch: int | None = None
+    """Make no patch larger than this, for images smaller than the patches of the preset."""
     valid: int | None = None
     """Images held out, chosen by the seed; a tenth of them unless given."""
     valid_data: str | None = None
@@ -52,16 +54,15 @@ class Command(Options):
         device = self.start()
         if self.valid is not None and self.valid_data is not None:
             raise ConfigError("--valid and --valid-data exclude each other: give one of them")
-        pictures = self._open(self.data, self.limit)
-        if self.valid_data is None:
-            pictures, held_out = self._split(pictures)
-        else:
-            held_out = self._open(self.valid_data, None)
-        config = replace(PRESETS[self.preset](self.model.layers), seed=self.seed)
-        if self.length != 1.0:
-            config = config.scaled(self.length)
+        config = self._config()
         torch.manual_seed(self.seed)
         model = RIDE(self.model).to(device)
+        pictures = self._open(self.data, self.limit)
+        held_out = self._open(self.valid_data, None) if self.valid_data else ()
+        output_directory(self.out)
+        pictures, held_out = self.listed(pictures), self.listed(held_out)
+        if self.valid_data is None:
+            pictures, held_out = self._split(pictures)
         with self.progress(f"{self.out}") as progress:
             result = fit(
                 model,
@@ -97,8 +98,19 @@ class Command(Options):
             return f"a checkpoint is kept in {self.out}; the same command goes on from it"
         return f"no checkpoint was due yet in {self.out}; the same command starts again"
 
+    def _config(self) -> FitConfig:
+        config = replace(PRESETS[self.preset](self.model.layers), seed=self.seed)
+        if self.length != 1.0:
+            config = config.scaled(self.length)
+        if self.patch is not None:
+            stages = (replace(stage, patch=min(stage.patch, self.patch)) for stage in config.stages)
+            config = replace(config, stages=tuple(stages))
+        return config
+
     def _open(self, source: str, limit: int | None) -> Sequence[Picture]:
-        return open_pictures(source, channels=self.model.channels, skip_unreadable=self.skip_unreadable, limit=limit)
+        return self.open_pictures(
+            source, channels=self.model.channels, limit=limit, skip_unreadable=self.skip_unreadable
+        )
 
     def _split(self, pictures: Sequence[Picture]) -> tuple[Sequence[Picture], Sequence[Picture]]:
         """Training images and held-out ones, both in their own order."""

@@ -46,13 +46,13 @@ class Leaves:
         ConfigError: a number makes no sense.
     """
 
-    smallest: float = 1.5
-    largest: float = 12.0
+    smallest: float = 2.0
+    largest: float = 4.0
     exponent: float = 3.0
     darkest: float = 0.1
     brightest: float = 0.9
     supersample: int = 1
-    noise: float = 0.055
+    noise: float = 0.045
 
     def __post_init__(self) -> None:
         if self.supersample < 1:
@@ -114,6 +114,11 @@ class DeadLeaves(Sequence[Picture]):
         """How many images there are."""
         return self._count
 
+    @property
+    def names(self) -> list[str]:
+        """The names of all images, which are not made for that."""
+        return [self._name(index) for index in range(len(self))]
+
     @overload
     def __getitem__(self, index: int) -> Picture: ...
     @overload
@@ -125,7 +130,10 @@ class DeadLeaves(Sequence[Picture]):
         index = range(len(self))[index]
         image = render(self.leaves, *self.size, seeded("dead leaves", self.part, self.seed, index))
         pixels = (image * 256).floor().clamp(0, 255).numpy().astype(np.uint8)
-        return Picture(f"deadleaves-{self.part}-{index:04d}", pixels, 256)
+        return Picture(self._name(index), pixels, 256)
+
+    def _name(self, index: int) -> str:
+        return f"deadleaves-{self.part}-{index:04d}"
 
 
 def render(leaves: Leaves, height: int, width: int, generator: torch.Generator) -> Float[Tensor, "H W"]:

@@ -1,6 +1,6 @@
 """The rows of the paper's tables that are reproduced here, as presets."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from ride.models.ride import RIDEConfig
@@ -51,6 +51,9 @@ class Table:
 
 _MCGSM = RIDEConfig(layers=0, neighborhood=9, features=48)
 _RIDE = RIDEConfig(layers=1, hidden=64)
+_TENTH = presets.default(1).scaled(0.1)
+_SMALL = replace(_TENTH, stages=(*_TENTH.stages[:2], replace(_TENTH.stages[2], patch=32, steps=198, batch=None)))
+"""As many pixels, but on small patches only: 198 steps of 50 of 32 x 32 where the other has 80 of 12 of 96 x 96."""
 
 TABLES = {
     "table1": Table(
@@ -65,6 +68,27 @@ TABLES = {
                 "the same, ensemble", None, _RIDE, presets.default(1), tile=64, ensemble=True, fitted="ride-1"
             ),
             "ride-1-paper": Row("RIDE, 1 layer, 64 hid., the paper's recipe", 3.802, _RIDE, presets.paper(1), tile=64),
+        },
+    ),
+    "recipes": Table(
+        "Ways to train RIDE, 1 layer, 64 hidden units, in a tenth of the full length, on BSDS300 in gray",
+        "folder",
+        20,
+        "paper",
+        {
+            "paper": Row("preset paper", None, _RIDE, presets.paper(1).scaled(0.1), tile=64),
+            "default": Row("preset default", None, _RIDE, _TENTH, tile=64),
+            "default-whole": Row("the same", None, _RIDE, _TENTH, fitted="default"),
+            "small-patches": Row("default, but patches of 32 at the end", None, _RIDE, _SMALL, tile=64),
+            "small-patches-whole": Row("the same", None, _RIDE, _SMALL, fitted="small-patches"),
+            "no-clipping": Row("default, but no clipping", None, _RIDE, replace(_TENTH, clip=None), tile=64),
+            "forget-bias": Row(
+                "default, but forget gates open at first (bias 1)",
+                None,
+                _RIDE,
+                replace(_TENTH, forget_bias=1.0),
+                tile=64,
+            ),
         },
     ),
     "table3": Table(

@@ -37,10 +37,11 @@ class Batches:
         return self._tiles
 
     def steps(self, stage: Stage) -> int:
-        """Gradient steps of a stage; an epoch drops its last, incomplete batch."""
+        """Gradient steps of a stage; a last, incomplete batch is dropped."""
         if stage.steps is not None:
             return stage.steps
-        return max(1, len(self.tiles(stage.patch)) * self._twins // self.config.batch_of(stage))
+        patches = len(self.tiles(stage.patch)) * self._twins * stage.epochs
+        return max(1, int(patches) // self.config.batch_of(stage))
 
     def draw(self, number: int, stage: Stage, step: int) -> Tensor:
         """Patches [batch, patch, patch(, M)] of one step of stage `number`."""

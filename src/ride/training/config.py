@@ -18,12 +18,13 @@ class Stage:
 
     Args:
         patch: side of the square patches in pixels.
-        steps: batches to draw; None for one pass over all patches, an epoch.
+        steps: batches to draw; None for passes over all patches.
         rate: learning rate at the start of the stage.
         rate_end: learning rate at its end, reached along half a cosine; None to keep it constant.
         head_iterations: iterations of L-BFGS on the MCGSM at the end of the stage, the layers below fixed.
         add_layer: start the stage by putting a new spatial LSTM on top.
         batch: patches a step in this stage; None for those of the run.
+        epochs: passes over all patches where `steps` is None.
 
     Raises:
         ConfigError: a number makes no sense.
@@ -36,6 +37,7 @@ class Stage:
     head_iterations: int = 0
     add_layer: bool = False
     batch: int | None = None
+    epochs: float = 1.0
 
     def __post_init__(self) -> None:
         _at_least(1, {"patch": self.patch, "batch": self.batch})
@@ -45,6 +47,7 @@ class Stage:
                 "steps": self.steps,
                 "rate": self.rate,
                 "rate_end": self.rate_end,
+                "epochs": self.epochs,
                 "head_iterations": self.head_iterations,
             },
         )
@@ -118,7 +121,7 @@ class FitConfig:
         return self.batch if stage.batch is None else stage.batch
 
     def scaled(self, factor: float) -> "FitConfig":
-        """The same curriculum with `factor` times as many steps and iterations in each stage, where it counts them."""
+        """The same curriculum with `factor` times as many steps (or epochs) and iterations in each stage."""
         if not 0 < factor < math.inf:
             raise ConfigError(f"the length of a run is scaled by a positive factor, not {factor}")
 
@@ -130,7 +133,8 @@ class FitConfig:
             stages=tuple(
                 replace(
                     stage,
-                    steps=stage.steps if stage.steps is None else shorter(stage.steps),
+                    steps=None if stage.steps is None else shorter(stage.steps),
+                    epochs=stage.epochs * (factor if stage.steps is None else 1),
                     head_iterations=shorter(stage.head_iterations),
                 )
                 for stage in self.stages

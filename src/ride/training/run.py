@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from ride.atomic import write_bytes
-from ride.errors import ConfigError, OutputError
+from ride.errors import OutputError
 from ride.models.files import RUN_MODEL
+from ride.settings import claim
 from ride.training.checkpoints import load_checkpoint, save_checkpoint
 
 
@@ -30,20 +31,7 @@ class Run:
 
     def __init__(self, directory: Path, settings: dict[str, Any]) -> None:
         self.directory = directory
-        settings = json.loads(json.dumps(settings))
-        try:
-            directory.mkdir(parents=True, exist_ok=True)
-            old = self._settings.read_bytes() if self._settings.exists() else None
-        except OSError as error:
-            raise OutputError(f"cannot use {directory} as a run directory: {error.strerror}") from error
-        if old is None:
-            write_bytes(self._settings, json.dumps(settings, indent=1).encode())
-        else:
-            self._compare(old, settings)
-
-    @property
-    def _settings(self) -> Path:
-        return self.directory / "run.json"
+        claim(directory / "run.json", settings, "a run")
 
     @property
     def _log(self) -> Path:
@@ -97,30 +85,3 @@ class Run:
         except OSError as error:
             raise OutputError(f"cannot write {self._log}: {error.strerror}") from error
         return tree
-
-    def _compare(self, old: bytes, settings: dict[str, Any]) -> None:
-        try:
-            before = json.loads(old)
-        except ValueError:
-            before = None
-        if not isinstance(before, dict):
-            raise ConfigError(f"{self._settings} is damaged: give another directory")
-        _refuse_other(self.directory, before, settings)
-
-
-def _refuse_other(directory: Path, old: dict[str, Any], new: dict[str, Any]) -> None:
-    for part in sorted(old.keys() | new.keys()):
-        if old.get(part) != new.get(part):
-            before, after = old.get(part), new.get(part)
-            if isinstance(before, dict) and isinstance(after, dict):
-                name = next(k for k in sorted(before.keys() | after.keys()) if before.get(k) != after.get(k))
-                part, before, after = f"{part}.{name}", before.get(name), after.get(name)
-            raise ConfigError(
-                f"{directory} holds a run with {part} = {_short(before)}, not {_short(after)}: "
-                "give its settings to resume it, or another directory"
-            )
-
-
-def _short(value: Any) -> str:
-    text = json.dumps(value)
-    return text if len(text) <= 60 else text[:57] + "..."
