@@ -37,14 +37,14 @@ def ride(capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
     return run
 
 
-def command(*words: object) -> list[str]:
+def typed(*words: object) -> list[str]:
     """What a person types, for this installation."""
     return [sys.executable, "-m", "ride", *map(str, words)]
 
 
 def run_apart(*words: object) -> Ran:
     """Run `ride` as a person does, in a process of its own."""
-    done = subprocess.run(command(*words), capture_output=True, text=True, check=False)
+    done = subprocess.run(typed(*words), capture_output=True, text=True, check=False)
     return Ran(done.returncode, done.stdout, done.stderr)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.cli.conftest import Ran, command, complaint, run_apart
+from tests.cli.conftest import Ran, complaint, run_apart, typed
 
 
 def test_an_error_is_one_line_of_the_real_command(photos: Path):
@@ -117,7 +117,7 @@ def test_a_full_disk_leaves_nothing_behind(ride, model: Path, tmp_path: Path, mo
 def test_a_file_cut_short_by_the_system_is_removed(tmp_path: Path):
     # No file may grow beyond a few thousand bytes: as on a full disk, a write fails halfway.
     limited = ["sh", "-c", 'ulimit -f 8; exec "$@"', "sh"]
-    words = command("deadleaves", tmp_path / "leaves", "--count", "2")
+    words = typed("deadleaves", tmp_path / "leaves", "--count", "2")
     done = subprocess.run([*limited, *words], capture_output=True, text=True, check=False)
     assert "deadleaves-train-0000.png: File too large" in complaint(Ran(done.returncode, done.stdout, done.stderr))
     assert [path.name for path in (tmp_path / "leaves").iterdir()] == ["deadleaves.json"]

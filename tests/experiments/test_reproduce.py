@@ -16,7 +16,7 @@ from ride.experiments.reproduce import Reproduction
 from ride.experiments.tables import TABLES, Row, Table
 from ride.models.files import load_card
 from ride.models.ride import RIDEConfig
-from ride.training import FitConfig, Stage
+from ride.training import FitConfig, Stage, fit
 
 TINY = RIDEConfig(hidden=3, components=2, scales=2, features=2)
 FIT = FitConfig(stages=(Stage(patch=8, steps=2, rate=1e-3),), batch=2, whitening_pixels=500, valid_tile=8)
@@ -61,9 +61,12 @@ def test_rows_are_fitted_once_and_written_from_disk(table, data: str, tmp_path: 
     assert len(before) == 2
     # The ensemble needs no fit of its own, and what is done is not done again.
     fits = []
-    monkeypatch.setattr(
-        reproduce, "fit", lambda *args, fit=reproduce.fit, **named: fits.append(1) or fit(*args, **named)
-    )
+
+    def counted(*arguments, **settings):
+        fits.append(arguments)
+        return fit(*arguments, **settings)
+
+    monkeypatch.setattr(reproduce, "fit", counted)
     work(data, out).run([], quiet)
     assert {path: path.stat().st_mtime_ns for path in before} == before
     assert len(fits) == 1

@@ -176,7 +176,7 @@ def test_float32_mean_of_many_pixels():
     rounded = model.float().mean_log_prob(x, y)
     torch.testing.assert_close(rounded.double(), exact, rtol=3e-7, atol=0)
     for one, other in zip(torch.autograd.grad(rounded, list(model.parameters())), grads, strict=True):
-        assert (one - other).norm() <= 3e-6 * other.norm()
+        assert (one - other).norm() <= 1e-5 * other.norm()
 
 
 @pytest.mark.parametrize("size", [0.0, 1.0, 1e3, 1e6])

@@ -51,15 +51,15 @@ def growing(config: FitConfig) -> FitConfig:
 
 
 def correlated(count: int = 3, shape: tuple[int, ...] = (13, 17), seed: int = 0) -> np.ndarray:
-    """Images [B, H, W(, M)] of uint8 in which each pixel is much like the ones to the left and above."""
+    """Images [B, H, W(, M)] of uint8 in which each pixel is like the ones to the left and above, but for leaps."""
     draw = np.random.default_rng(seed)
-    values = draw.normal(size=(count, *shape))
+    values = draw.normal(size=(count, *shape)) * np.exp(1.5 * draw.normal(size=(count, *shape)))
     for axis in (1, 2):
         values = np.moveaxis(values, axis, 0)
         for k in range(1, len(values)):
             values[k] = 0.9 * values[k - 1] + 0.44 * values[k]
         values = np.moveaxis(values, 0, axis)
-    return (128 + 40 * values).clip(0, 255).astype(np.uint8)
+    return (128 + 20 * values).clip(0, 255).astype(np.uint8)
 
 
 def pictures(count: int = 3, shape: tuple[int, ...] = (13, 17), seed: int = 0) -> list[Picture]:

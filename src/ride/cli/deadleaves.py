@@ -9,7 +9,7 @@ from PIL import Image
 from tyro.conf import Positional, arg
 
 from ride.atomic import replacing
-from ride.cli.options import Options
+from ride.cli.options import Options, counted
 from ride.cli.size import Size, rows_and_columns
 from ride.data import DeadLeaves, Leaves
 from ride.errors import ConfigError, OutputError
@@ -47,10 +47,8 @@ class Command(Options):
         settings = {"count": self.count, "size": size, "part": self.part, "seed": self.seed}
         self._claim({**settings, "leaves": asdict(self.leaves)})
         made = self._write(pictures)
-        self.say(
-            f"wrote {made:,} images of {size[0]} x {size[1]} pixels into {self.out}"
-            + (f", {self.count - made:,} were there" if made < self.count else "")
-        )
+        there = f", {self.count - made:,} were there" if made < self.count else ""
+        self.say(f"wrote {counted(made, 'image')} of {size[0]} x {size[1]} pixels into {self.out}{there}")
         self.say(f"next: ride train {self.out} --out runs/leaves      ride evaluate {self.out}")
         self.give({"written": str(self.out), "images": self.count, "made": made, **settings})
 
@@ -59,7 +57,7 @@ class Command(Options):
         if not (self.out / SETTINGS).exists():
             return super().kept()
         there = len(list(self.out.glob("deadleaves-*.png")))
-        return f"{there:,} of {self.count:,} images are in {self.out}; the same command goes on"
+        return f"{there:,} of {counted(self.count, 'image')} are in {self.out}; the same command goes on"
 
     def _claim(self, settings: dict[str, object]) -> None:
         """Take the folder, which must be empty or hold images of the same settings."""

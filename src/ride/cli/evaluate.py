@@ -28,8 +28,7 @@ class Command(Options):
     sources: Annotated[Positional[tuple[str, ...]], arg(metavar="[MODEL] DATA", help_behavior_hint="(required)")]
     """The model (optional) and the images."""
     tile: int | None = None
-    """Score independent tiles of this size and drop the rest; 64 is the paper's way. Whole images
-    otherwise."""
+    """Score independent tiles of this size and drop the rest, as the paper does with 64; whole images unless given."""
     ensemble: bool = False
     """Score the mixture of the model over the 8 flips and transposes (of each tile, or each whole image)."""
     limit: int | None = None
@@ -65,7 +64,7 @@ class Command(Options):
             assert folder
             # Numbered: two folders may hold images of one name.
             path = folder / f"{len(drawn):04d}-{Path(name).stem}.png"
-            draw(path, [[Panel(name, image), Panel("bits per pixel", log_prob / math.log(2), bits=True)]])
+            draw(path, [[Panel(Path(name).name, image), Panel("bits per pixel", log_prob / math.log(2), bits=True)]])
             drawn.append(str(path))
 
         with self.progress("scoring") as progress:

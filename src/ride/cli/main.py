@@ -47,6 +47,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if os.environ.get("RIDE_DEBUG"):
             raise
         return _complain(str(error), USAGE if isinstance(error, UsageError) else FAILED)
+    except BrokenPipeError:
+        # Whoever reads, such as `head`, has seen enough; Python would complain once more when it flushes at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
     except OSError as error:
         if os.environ.get("RIDE_DEBUG"):
             raise

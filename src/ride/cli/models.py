@@ -31,6 +31,16 @@ def _lines(card: dict[str, Any], indent: str) -> list[str]:
     for key, value in card.items():
         if isinstance(value, dict):
             lines += [f"{indent}{key}:", *_lines(value, indent + "  ")]
+        elif isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
+            lines += [f"{indent}{key}:", *(f"{indent}- {_in_one_line(item)}" for item in value)]
         else:
-            lines.append(f"{indent}{key}: {value}")
+            lines.append(f"{indent}{key}: {_short(value)}")
     return lines
+
+
+def _in_one_line(card: dict[str, Any]) -> str:
+    return ", ".join(f"{key} {_short(value)}" for key, value in card.items())
+
+
+def _short(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

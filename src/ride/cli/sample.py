@@ -22,10 +22,11 @@ class Command(Options):
     """Draw images from a model, one pixel given those before it: texture synthesis.
 
     The pixels are drawn in the order in which several can be drawn at once, from exactly the distribution
-    of drawing one after another. Image k depends on the seed and on k only.
+    of drawing one after another. Image k depends on the seed and on k only. DATA is a folder, a glob in quotes, one
+    image, an .npy or .npz, or `deadleaves`. The border that the first pixels come after is cut off.
     """
 
-    model: Annotated[Positional[str], arg(metavar="MODEL")] = "bsds300"
+    model: Annotated[Positional[str], arg(metavar="[MODEL]")] = "bsds300"
     """A bundled name (`ride models` lists them), a run directory or a .safetensors file."""
     size: Size = 256
     """Side of the image in pixels, or rows and columns."""
@@ -33,13 +34,10 @@ class Command(Options):
     """Images to draw; more than one are numbered, a-0.png, a-1.png, or stacked in one .npy."""
     out: Path = Path("sample.png")
     """File to write: .png (8 bits, gray or RGB) or .npy (floats in units of the full range)."""
-    border: str = "noise"
-    """What the first pixels are predicted from: `noise` (normal, with the mean and variance of the training
-    data), or a folder, glob, image or array; of its first 100 images pixels are drawn at random. The border
-    itself is cut off."""
+    border: Annotated[str, arg(metavar="noise|DATA")] = "noise"
+    """What the first pixels come after: `noise` like the training data, or pixels of the first 100 images of DATA."""
     bounds: tuple[float, float] | None = None
-    """Clip each pixel to this range as it is drawn, for instance 0 1; the model is then not sampled
-    exactly."""
+    """Clip each pixel to this range as it is drawn, say 0 1; the model is then not sampled exactly."""
 
     def run(self) -> None:
         """Draw and write."""

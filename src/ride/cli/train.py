@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import torch
 from tyro.conf import Positional, arg
 
-from ride.cli.options import Options, output_directory
+from ride.cli.options import Options, counted, output_directory
 from ride.data import Picture, seeded
 from ride.errors import ConfigError
 from ride.models.files import RUN_MODEL
@@ -75,10 +75,9 @@ class Command(Options):
             )
         file = self.out / RUN_MODEL
         bits = result.nats_per_pixel / math.log(2)
-        scored = f"{len(held_out)} held-out images" if held_out else "training patches"
-        self.say(
-            f"wrote {file}: {bits:.3f} bit/px on {scored}, {result.stages} stages, {result.seconds / 60:.1f} minutes"
-        )
+        scored = counted(len(held_out), "held-out image") if held_out else "training patches"
+        work = f"{counted(result.stages, 'stage')}, {result.seconds / 60:.1f} minutes"
+        self.say(f"wrote {file}: {bits:.3f} bit/px on {scored}, {work}")
         self.say(f"next: ride evaluate {self.out} DATA      ride sample {self.out}")
         self.give(
             {

@@ -19,6 +19,8 @@ BATCH = 8192
 """Disks thrown at a time."""
 UNCOVERED = -1.0
 """Stands for no leaf yet."""
+BOXES = 2**21
+"""Pixels of boxes around disks at a time."""
 DISKS_A_PIXEL = 1000
 """An image that takes more, and more than 10^6 in all, would take for ever."""
 
@@ -141,14 +143,13 @@ def render(leaves: Leaves, height: int, width: int, generator: torch.Generator) 
     scale = leaves.supersample
     image = np.full((height * scale, width * scale), UNCOVERED, dtype=np.float32)
     while (image == UNCOVERED).any():
-        for disk in _throw(leaves, height, width, generator):
-            _lay_behind(image, *disk)
+        _lay_behind(image, _throw(leaves, height, width, generator))
     means = torch.from_numpy(image).view(height, scale, width, scale).mean((1, 3))
     return means + leaves.noise * torch.randn(means.shape, generator=generator)
 
 
-def _throw(leaves: Leaves, height: int, width: int, generator: torch.Generator) -> list[list[float]]:
-    """Radii, centers and intensities of those of a batch of disks that may touch the image, in subpixels."""
+def _throw(leaves: Leaves, height: int, width: int, generator: torch.Generator) -> NDArray[np.float64]:
+    """Radii, centers and intensities [disks, 4] of those of a batch that may touch the image, in subpixels."""
     u, v, w, t = torch.rand(4, BATCH, generator=generator, dtype=torch.float64)
     scale = leaves.supersample
     height, width, largest = height * scale, width * scale, leaves.largest * scale
@@ -157,7 +158,7 @@ def _throw(leaves: Leaves, height: int, width: int, generator: torch.Generator) 
     column = w * (width + 2 * largest) - largest
     touching = (row > -radius) & (row < height + radius) & (column > -radius) & (column < width + radius)
     intensity = leaves.darkest + (leaves.brightest - leaves.darkest) * t
-    disks: list[list[float]] = torch.stack([radius, row, column, intensity], 1)[touching].tolist()
+    disks: NDArray[np.float64] = torch.stack([radius, row, column, intensity], 1)[touching].numpy()
     return disks
 
 
@@ -169,10 +170,28 @@ def _disks(leaves: Leaves, height: int, width: int) -> float:
     return thrown_at / area * (1 + math.log(height * width * leaves.supersample**2))
 
 
-def _lay_behind(image: NDArray[np.float32], radius: float, row: float, column: float, intensity: float) -> None:
-    """Give the uncovered pixels whose centers lie within a disk its intensity."""
-    top, left = max(0, math.floor(row - radius)), max(0, math.floor(column - radius))
-    part = image[top : math.ceil(row + radius), left : math.ceil(column + radius)]
-    down = (np.arange(part.shape[0]) + (top + 0.5 - row)) ** 2
-    right = (np.arange(part.shape[1]) + (left + 0.5 - column)) ** 2
-    part[(down[:, None] + right <= radius * radius) & (part == UNCOVERED)] = intensity
+def _lay_behind(image: NDArray[np.float32], disks: NDArray[np.float64]) -> None:
+    """Give the uncovered pixels whose centers lie within disks the intensity of the first that covers them.
+
+    Disks of about one size are rasterised together, in boxes of one shape.
+    """
+    height, width = image.shape
+    none = len(disks)
+    first = np.full(image.size, none)
+    reach = 2 ** np.ceil(np.log2(disks[:, 0])).astype(np.int64).clip(0)
+    for side in np.unique(reach):
+        box = np.arange(-side, side + 1)
+        numbers = np.flatnonzero(reach == side)
+        # Backwards: of several writes to one pixel the last one stays.
+        for part in np.array_split(numbers[::-1], 1 + len(numbers) * len(box) ** 2 // BOXES):
+            radius, row, column, _ = disks[part].T[:, :, None]
+            rows, columns = np.floor(row).astype(np.int64) + box, np.floor(column).astype(np.int64) + box
+            down = np.where((rows >= 0) & (rows < height), (rows + 0.5 - row) ** 2, np.inf)
+            right = np.where((columns >= 0) & (columns < width), (columns + 0.5 - column) ** 2, np.inf)
+            disk, i, j = np.nonzero(down[:, :, None] + right[:, None, :] <= radius[:, :, None] ** 2)
+            place = rows[disk, i] * width + columns[disk, j]
+            covering = np.full(image.size, none)
+            covering[place] = part[disk]
+            np.minimum(first, covering, out=first)
+    uncovered = (image.ravel() == UNCOVERED) & (first < none)
+    image.ravel()[uncovered] = disks[first[uncovered], 3]

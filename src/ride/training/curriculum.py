@@ -76,6 +76,7 @@ class Curriculum:
         position = self.position
         while position.stage < len(self.config.stages) and not position.ended:
             stage = self.config.stages[position.stage]
+            self._tell(f"stage {position.stage + 1} of {len(self.config.stages)}")
             if position.phase == "start":
                 self._start(stage)
             if position.phase == "steps":
