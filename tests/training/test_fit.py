@@ -33,8 +33,8 @@ def scores(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Let the held-out images have these rates after the stages."""
 
     def given(*rates: float) -> None:
-        left: Iterator[float] = iter(rates)
-        monkeypatch.setattr(curriculum, "mean_rate", lambda model, batches: next(left))
+        to_come: Iterator[float] = iter(rates)
+        monkeypatch.setattr(curriculum, "mean_rate", lambda model, batches: next(to_come))
 
     return given
 
@@ -144,6 +144,17 @@ def test_the_log_says_what_is_documented(tmp_path: Path, monkeypatch: pytest.Mon
     run = json.loads((tmp_path / "run.json").read_text())
     assert run["fit"] == json.loads(json.dumps(asdict(ADAM)))
     assert run["model"] == asdict(model_of().config)
+
+
+def test_the_rates_of_steps_are_means_since_the_line_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    rates = {}
+    for every in (1, 2):
+        monkeypatch.setattr(curriculum, "LOG_STEPS", every)
+        fit(model_of(), TRAINING, HELD_OUT, ADAM, directory=tmp_path / str(every))
+        log = log_of(tmp_path / str(every))
+        rates[every] = [line["nats_per_pixel"] for line in log if line["phase"] == "steps"]
+    a, b, c, d, e, f, g = rates[1]
+    assert rates[2] == pytest.approx([(a + b) / 2, (c + d) / 2, (e + f) / 2, g])
 
 
 def test_the_card_says_how_the_model_was_made(tmp_path: Path):

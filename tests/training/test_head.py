@@ -125,16 +125,17 @@ def test_nothing_is_done_where_the_likelihood_is_no_number():
     assert torch.equal(head.a, before)
 
 
-def test_a_line_search_that_fails_is_undone(monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize("value", [math.nan, -3.0])
+def test_a_line_search_that_fails_is_undone(value: float, monkeypatch: pytest.MonkeyPatch):
     head, data = head_of(), data_of(100)
     fit_head(head, data, None, 20)
     before, rate = parameters(head), rate_of(head, data)
 
     def spoil(optimizer: torch.optim.LBFGS, closure: object) -> None:
         with torch.no_grad():
-            head.alpha.fill_(math.nan)
+            head.alpha.fill_(value)
 
     monkeypatch.setattr(torch.optim.LBFGS, "step", spoil)
     state = fit_head(head, data, None, 20)
-    assert (state.done, state.iteration, state.rate) == (True, 5, rate)
+    assert (state.done, state.iteration, state.failures, state.rate) == (True, 5, 0, rate)
     assert equal(parameters(head), before)

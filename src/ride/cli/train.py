@@ -82,7 +82,7 @@ class Command(Options):
         self.give(
             {
                 "written": str(file),
-                "held_out_bits_per_pixel": bits,
+                "held_out_bits_per_pixel" if held_out else "training_bits_per_pixel": bits,
                 "images": len(pictures),
                 "held_out": len(held_out),
                 "stages": result.stages,

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import math
 import platform
 import time
 from collections.abc import Callable, Sequence
@@ -106,12 +105,12 @@ class Reproduction:
         for key, rate in rates.items():
             row, result = self.table.rows[key], self._result(key)
             assert result is not None
-            over = "-" if base is None or key == self.table.baseline else _plus(*gain(rate, base))
+            over = "-" if base is None or key == self.table.baseline else _gain(rate, base)
             code = "-" if rate.code_length is None else f"{rate.code_length:.3f}"
             cells = [
                 row.name,
                 "-" if row.paper is None else f"{row.paper:.3f}",
-                f"{rate.bits_per_pixel:.3f} ± {rate.stderr_bits:.3f}",
+                _error(f"{rate.bits_per_pixel:.3f}", rate.stderr_bits),
                 over,
                 f"{rate.nats_per_pixel:.3f}",
                 code,
@@ -177,7 +176,7 @@ class Reproduction:
             "made": f"by ride reproduce, {self.table.title}, row {rate.model}",
             "training_images": f"all but {self.table.held_out} held out for validation",
             "test_bits_per_pixel": round(rate.bits_per_pixel, 4),
-            "test_stderr_bits": round(rate.stderr_bits or math.nan, 4),
+            "test_stderr_bits": None if rate.stderr_bits is None else round(rate.stderr_bits, 4),
             "scored": f"{rate.pixels:,} pixels of {rate.images} test images, {rate.scored}",
             "seed": self.seed,
             "training_minutes": round(seconds / 60, 1),
@@ -186,5 +185,10 @@ class Reproduction:
         save(load(path), path, card)
 
 
-def _plus(bits: float, error: float | None) -> str:
-    return f"{bits:+.3f}" + ("" if error is None else f" ± {error:.3f}")
+def _error(figure: str, error: float | None) -> str:
+    return figure if error is None else f"{figure} ± {error:.3f}"
+
+
+def _gain(rate: Rate, base: Rate) -> str:
+    bits, error = gain(rate, base)
+    return _error(f"{bits:+.3f}", error)
