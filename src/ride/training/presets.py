@@ -7,8 +7,8 @@ def default(layers: int) -> FitConfig:
     """Adam at high, falling rates on fresh crops with fresh noise: 180 million predicted pixels, then L-BFGS.
 
     The last patches are large, so that memory learns not to run away on whole images.
-    An MCGSM without layers gets 150 million predicted pixels, in patches so small that they are nearly independent, and
-    no L-BFGS: on 10^6 pixels it gains on further pixels of the training images and loses on other images.
+    An MCGSM without layers gets 150 million predicted pixels, in patches so small that they are nearly independent,
+    and no L-BFGS: on 10^6 pixels it gains on further pixels of the training images and loses on other images.
     """
     if layers:
         return FitConfig(
