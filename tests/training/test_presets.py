@@ -30,10 +30,10 @@ def test_the_papers_mcgsm_is_fitted_by_l_bfgs_alone():
 
 
 @pytest.mark.parametrize("layers", [0, 1, 3])
-def test_the_default_falls_from_stage_to_stage_and_ends_with_l_bfgs(layers: int):
+def test_the_default_falls_from_stage_to_stage_and_ends_with_l_bfgs_where_there_are_layers(layers: int):
     config = presets.default(layers)
     ends = [rate or 0.0 for stage in config.stages for rate in (stage.rate, stage.rate_end)]
     assert ends == sorted(ends, reverse=True)
     assert [stage.patch for stage in config.stages] == sorted(stage.patch for stage in config.stages)
-    assert config.stages[-1].head_iterations
+    assert bool(config.stages[-1].head_iterations) == bool(layers)
     assert (config.crops, config.noise, config.optimizer) == ("fresh", "fresh", "adam")
