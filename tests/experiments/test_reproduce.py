@@ -1,6 +1,7 @@
 """Rows of tables: run once, kept on disk, written from there."""
 
 import json
+import math
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -95,6 +96,21 @@ def test_a_card_says_what_its_model_reached(table, data: str, tmp_path: Path):
     work(data, out).run(["ride"], quiet)
     rate = json.loads((out / "ride.json").read_text())["rate"]
     assert load_card(out / "ride")["test_bits_per_pixel"] == round(rate["bits_per_pixel"], 4)
+
+
+def test_of_several_starts_the_best_on_held_out_images_is_scored(table, data: str, tmp_path: Path):
+    out = tmp_path / "out"
+    table.rows["mcgsm"] = replace(table.rows["mcgsm"], starts=3)
+    work(data, out).run(["mcgsm"], quiet)
+    held_out = [load_card(out / f"mcgsm-start{k}").get("held_out_bits_per_pixel", math.inf) for k in range(3)]
+    # The one that was scored has another card now.
+    best = held_out.index(math.inf)
+    assert held_out.count(math.inf) == 1
+    rate = json.loads((out / "mcgsm.json").read_text())["rate"]
+    assert load_card(out / f"mcgsm-start{best}")["test_bits_per_pixel"] == round(rate["bits_per_pixel"], 4)
+    logs = [(out / f"mcgsm-start{k}" / "log.jsonl").read_text().splitlines()[-1] for k in range(3)]
+    rates = [json.loads(line)["nats_per_pixel"] for line in logs]
+    assert rates.index(max(rates)) == best
 
 
 @pytest.mark.parametrize("change", [{"seed": 1}, {"length": 0.5}])
