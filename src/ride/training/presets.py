@@ -8,7 +8,7 @@ def default(layers: int) -> FitConfig:
 
     The last patches are large, so that memory learns not to run away on whole images.
     An MCGSM without layers gets 150 million predicted pixels, in patches so small that they are nearly independent,
-    and no L-BFGS: on 10^6 pixels it gains on further pixels of the training images and loses on other images.
+    and no L-BFGS: on 10^6 pixels it gains on the training images only.
     """
     if layers:
         return FitConfig(
