@@ -71,7 +71,8 @@ def test_sample_by_suffix_seed_and_count(ride, model: Path, tmp_path: Path):
     ride("sample", model, *size, "--out", tmp_path / "b.npy", "--count", "2")
     both = np.load(tmp_path / "b.npy")
     assert both.shape == (2, 9, 13)
-    np.testing.assert_array_equal(both[0], first)
+    # Products of another size may round differently.
+    np.testing.assert_allclose(both[0], first, atol=1e-5)
 
 
 def test_sample_takes_its_border_from_data(ride, model: Path, photos: Path, tmp_path: Path):
