@@ -64,7 +64,7 @@ TABLES = {
         20,
         "mcgsm-32",
         {
-            "mcgsm-32": Row("MCGSM, 32 comp.", 3.706, _MCGSM, presets.default(0), starts=3),
+            "mcgsm-32": Row("MCGSM, 32 comp.", 3.706, _MCGSM, presets.default(0), starts=7),
             "ride-1": Row("RIDE, 1 layer, 64 hid.", 3.802, _RIDE, presets.default(1), tile=64),
             "ride-1-ensemble": Row(
                 "the same, ensemble", None, _RIDE, presets.default(1), tile=64, ensemble=True, fitted="ride-1"
