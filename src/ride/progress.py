@@ -1,5 +1,7 @@
 """How work that takes a while says how far it is, without knowing who looks."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Protocol, runtime_checkable
 
 
@@ -9,3 +11,7 @@ class Progress(Protocol):
 
     def __call__(self, done: int, total: int, message: str = "") -> None:
         """Take note."""
+
+
+Bars = Callable[[str], AbstractContextManager[Progress | None]]
+"""Shows the progress of a part of the work under a title."""

@@ -10,14 +10,14 @@ import torch
 from tyro.conf import Positional, arg
 
 from ride.cli.options import Options, counted, output_directory
-from ride.data import Picture, seeded
+from ride.data import Picture, hold_out
 from ride.errors import ConfigError
 from ride.models.files import RUN_MODEL
 from ride.models.ride import RIDE, RIDEConfig
 from ride.training import FitConfig, fit, presets
+from ride.training.run import CHECKPOINT
 
 PRESETS = {"default": presets.default, "paper": presets.paper}
-CHECKPOINT = "checkpoint.safetensors"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +116,4 @@ class Command(Options):
         count = len(pictures) // 10 if self.valid is None else self.valid
         if not 0 <= count < len(pictures):
             raise ConfigError(f"--valid must leave images to train on: {count} of {len(pictures)} are held out")
-        chosen = torch.randperm(len(pictures), generator=seeded(self.seed, "held out"))
-        places = sorted(chosen[count:].tolist()), sorted(chosen[:count].tolist())
-        training, held_out = ([pictures[k] for k in part] for part in places)
-        return training, held_out
+        return hold_out(pictures, count, self.seed)

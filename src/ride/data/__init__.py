@@ -7,6 +7,7 @@ from ride.data.picture import Picture
 from ride.data.pixels import Pixels
 from ride.data.seeds import seeded
 from ride.data.sources import open_pictures
+from ride.data.split import hold_out
 from ride.data.tiles import Tiles
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "Pixels",
     "Tiles",
     "dequantize",
+    "hold_out",
     "open_pictures",
     "seeded",
 ]

@@ -1,9 +1,8 @@
 """Dead leaves: disks of random size, place and intensity that occlude each other, section 3.3."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, overload
+from typing import Literal
 
 import numpy as np
 import torch
@@ -11,6 +10,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ride.data.lazy import LazyPictures
 from ride.data.picture import Picture
 from ride.data.seeds import seeded
 from ride.errors import ConfigError
@@ -76,7 +76,7 @@ class Leaves:
         return self.smallest * (1 - u * (1 - (self.largest / self.smallest) ** power)) ** (1 / power)
 
 
-class DeadLeaves(Sequence[Picture]):
+class DeadLeaves(LazyPictures):
     """So many images, made when asked for: image i depends on the settings, the size, the seed, the part and i alone.
 
     Args:
@@ -121,15 +121,8 @@ class DeadLeaves(Sequence[Picture]):
         """The names of all images, which are not made for that."""
         return [self._name(index) for index in range(len(self))]
 
-    @overload
-    def __getitem__(self, index: int) -> Picture: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Picture]: ...
-    def __getitem__(self, index: int | slice) -> Picture | list[Picture]:
+    def _picture(self, index: int) -> Picture:
         """Make image `index`, 8-bit gray."""
-        if isinstance(index, slice):
-            return [self[k] for k in range(*index.indices(len(self)))]
-        index = range(len(self))[index]
         image = render(self.leaves, *self.size, seeded("dead leaves", self.part, self.seed, index))
         pixels = (image * 256).floor().clamp(0, 255).numpy().astype(np.uint8)
         return Picture(self._name(index), pixels, 256)

@@ -4,10 +4,11 @@ import glob
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal, overload
+from typing import Literal
 
 from ride.data.deadleaves import DeadLeaves
 from ride.data.files import Reader, readable, readers
+from ride.data.lazy import LazyPictures
 from ride.data.picture import Picture
 from ride.errors import ConfigError, DataError
 from ride.progress import Progress
@@ -19,7 +20,7 @@ KEPT_BYTES = 2**30
 """Pixels kept in memory; images beyond are read again when they are asked for."""
 
 
-class Pictures(Sequence[Picture]):
+class Pictures(LazyPictures):
     """Images of files: all are read once on opening, so that a bad one is found before any long work is done.
 
     `skipped` says, one line each, which images were left out and why.
@@ -69,15 +70,8 @@ class Pictures(Sequence[Picture]):
         """How many images there are."""
         return len(self._readers)
 
-    @overload
-    def __getitem__(self, index: int) -> Picture: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Picture]: ...
-    def __getitem__(self, index: int | slice) -> Picture | list[Picture]:
+    def _picture(self, index: int) -> Picture:
         """Image `index`, read again where there was no room to keep it."""
-        if isinstance(index, slice):
-            return [self[k] for k in range(*index.indices(len(self)))]
-        index = range(len(self))[index]
         return self._kept.get(index) or self._readers[index]()
 
 

@@ -3,7 +3,7 @@
 import json
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,11 +22,8 @@ from ride.experiments.pictures import Panel, draw
 from ride.models.files import load, save
 from ride.models.neighborhood import Neighborhood
 from ride.models.ride import RIDE, RIDEConfig
-from ride.progress import Progress
+from ride.progress import Bars, Progress
 from ride.training import FitConfig, Stage, fit
-
-Bars = Callable[[str], AbstractContextManager[Progress | None]]
-"""Shows the progress of a part of the work under a title."""
 
 BUNDLED = "bsds300"
 MCGSM = RIDEConfig(layers=0, neighborhood=9)

@@ -5,8 +5,7 @@ import json
 import math
 import platform
 import time
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -15,17 +14,14 @@ from typing import Any
 import torch
 
 from ride.atomic import write_bytes
-from ride.data import Picture, open_pictures, seeded
+from ride.data import Picture, hold_out, open_pictures
 from ride.errors import ConfigError
 from ride.evaluation import Rate, evaluate, gain
 from ride.experiments.tables import TABLES, Row, Table
 from ride.models.files import RUN_MODEL, load, save
 from ride.models.ride import RIDE
-from ride.progress import Progress
+from ride.progress import Bars
 from ride.training import FitConfig, fit
-
-Bars = Callable[[str], AbstractContextManager[Progress | None]]
-"""Shows the progress of a part of the work under a title."""
 
 
 class Reproduction:
@@ -156,10 +152,7 @@ class Reproduction:
                 pictures.append(picture)
                 if progress:
                     progress(index + 1, len(source), "")
-        chosen = torch.randperm(len(pictures), generator=seeded(self.seed, "held out")).tolist()
-        held_out = set(chosen[: self.table.held_out])
-        training = [pictures[k] for k in range(len(pictures)) if k not in held_out]
-        validation = [pictures[k] for k in sorted(held_out)]
+        training, validation = hold_out(pictures, self.table.held_out, self.seed)
         best, best_folder, seconds = -math.inf, self.out / key, 0.0
         for start in range(row.starts):
             folder = self.out / (key if row.starts == 1 else f"{key}-start{start}")

@@ -10,6 +10,9 @@ from ride.models.files import RUN_MODEL
 from ride.settings import claim
 from ride.training.checkpoints import load_checkpoint, save_checkpoint
 
+CHECKPOINT = "checkpoint.safetensors"
+"""Where a run goes on from."""
+
 
 class Run:
     """Files of one run: `run.json`, `log.jsonl`, `checkpoint.safetensors` and `model.safetensors`.
@@ -40,7 +43,7 @@ class Run:
     @property
     def checkpoint_path(self) -> Path:
         """Where the run goes on from."""
-        return self.directory / "checkpoint.safetensors"
+        return self.directory / CHECKPOINT
 
     @property
     def model_path(self) -> Path:
