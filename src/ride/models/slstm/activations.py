@@ -1,0 +1,32 @@
+"""What the forward pass of the wavefront leaves behind for its gradient."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from ride.models.slstm.diagonals import Diagonals
+from ride.models.slstm.workspace import Workspace
+
+State = tuple[Tensor, Tensor]
+"""Hidden and memory units [W, B, N] of the row above a grid."""
+
+
+@dataclass(frozen=True)
+class Activations:
+    """Gates [P, B, 5N], recurrent inputs [P, B, 2N] (extended: 4N), c and h [P, B, N], in diagonal order."""
+
+    gates: Tensor
+    recurrent: Tensor
+    c: Tensor
+    h: Tensor
+
+    def release(self, space: Workspace) -> None:
+        """Give back everything but h, which belongs to the caller."""
+        space.give("gates", self.gates)
+        space.give("recurrent", self.recurrent)
+        space.give("c", self.c)
+
+
+def slabs(tensor: Tensor, grid: Diagonals, rows: int = 1) -> tuple[Tensor, ...]:
+    """Views of the diagonals, `rows` rows of the tensor a cell, made in one call: slicing each takes longer."""
+    return tensor.split_with_sizes([rows * (slab.stop - slab.start) for slab in grid.slabs])

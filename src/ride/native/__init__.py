@@ -1,0 +1,5 @@
+"""Pointwise kernels in C, built where a compiler was at hand; everything works without them."""
+
+from ride.native.library import available, kernel
+
+__all__ = ["available", "kernel"]
