@@ -114,7 +114,7 @@ def test_supersampling_is_the_mean_of_a_finer_image():
     "settings",
     [
         {"smallest": 0.0},
-        {"smallest": 12.0},
+        {"smallest": 200.0},
         {"smallest": math.nan},
         {"largest": math.inf},
         {"largest": 1.0},

@@ -11,9 +11,10 @@ import pytest
 import torch
 from PIL import Image
 
+from ride.data import Picture, dequantize, open_pictures, seeded
 from ride.errors import ConfigError
 from ride.experiments import reproduce
-from ride.experiments.reproduce import Reproduction
+from ride.experiments.reproduce import Reproduction, deviation
 from ride.experiments.tables import TABLES, Row, Table
 from ride.models.files import load_card
 from ride.models.ride import RIDEConfig
@@ -89,6 +90,25 @@ def test_the_table_has_the_papers_figures_beside_the_measured_ones(table, data: 
         assert cells[1] == paper
         assert cells[2].startswith(f"{rates[key].bits_per_pixel:.3f} ± ")
     assert "12 x 12 tiles" in lines[3]
+
+
+def test_rates_in_units_of_the_standard_deviation(table, data: str, tmp_path: Path, monkeypatch):
+    monkeypatch.setitem(TABLES, "tiny", replace(table, unit="deviation"))
+    job = work(data, tmp_path / "out")
+    job.run(["mcgsm"], quiet)
+    row, note = job.markdown().splitlines()[2], job.markdown().splitlines()[-1]
+    rate, sigma = job.rates()["mcgsm"].bits_per_pixel, deviation(open_pictures(Path(data) / "train"))
+    assert row.split("|")[3].strip().startswith(f"{rate + math.log2(sigma):.3f} ± ")
+    assert row.split("|")[5].strip() == f"{rate:.3f}"
+    assert f"{sigma:.4f} of the full range" in note
+
+
+def test_the_deviation_is_that_of_the_dequantised_pixels():
+    pixels = np.random.default_rng(0).integers(0, 4, (300, 400), dtype=np.uint8)
+    pictures = [Picture("a", pixels[:100], 256), Picture("b", pixels[100:], 256)]
+    noisy = torch.cat([dequantize(picture, seeded(k)).flatten() for k, picture in enumerate(pictures)])
+    assert deviation(pictures) == pytest.approx(float(noisy.std()), rel=1e-3)
+    assert deviation([Picture("c", np.float32([[0.25, 0.75]]), None)]) == 0.25
 
 
 def test_a_card_says_what_its_model_reached(table, data: str, tmp_path: Path):

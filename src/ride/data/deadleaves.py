@@ -32,8 +32,8 @@ class Leaves:
     Disks of random radius, place and intensity are thrown front to back until every pixel is covered, so an image is
     an exact sample of the infinite pile. Then noise is added and the result is rounded down to 8 bits.
 
-    The noise sets the scale of the rates: it was chosen so that a 32-component MCGSM reaches the 1.294 bit/px of
-    Table 3, since the images of the paper are not to be had.
+    The images of the paper are not to be had. Its rates are those of pixels of unit variance, and the noise was chosen
+    so that in this unit a 32-component MCGSM comes to the 1.294 bit/px of Table 3.
 
     Args:
         smallest: smallest radius in pixels.
@@ -48,13 +48,13 @@ class Leaves:
         ConfigError: a number makes no sense.
     """
 
-    smallest: float = 2.0
-    largest: float = 4.0
+    smallest: float = 1.0
+    largest: float = 128.0
     exponent: float = 3.0
     darkest: float = 0.1
     brightest: float = 0.9
     supersample: int = 1
-    noise: float = 0.045
+    noise: float = 0.01
 
     def __post_init__(self) -> None:
         if self.supersample < 1:
