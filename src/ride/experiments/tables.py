@@ -102,7 +102,7 @@ TABLES = {
         50,
         "mcgsm-32",
         {
-            "mcgsm-32": Row("MCGSM, 32 comp.", 1.294, _MCGSM, presets.default(0), tile=64),
+            "mcgsm-32": Row("MCGSM, 32 comp.", 1.294, _MCGSM, presets.default(0), tile=64, starts=3),
             "ride-64-1": Row("RIDE, 64 hid., 1 layer", 1.402, _RIDE, _LONG, tile=64),
             "ride-64-1-ensemble": Row(
                 "the same, ensemble", None, _RIDE, _LONG, tile=64, ensemble=True, fitted="ride-64-1"
