@@ -7,7 +7,9 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from ride.models.mcgsm import MCGSM, kernel
+from ride.models.mcgsm import MCGSM, native, plain
+
+pytestmark = pytest.mark.usefixtures("kernels")
 
 CASES = {
     "factorised": {"inputs": 5},
@@ -41,7 +43,8 @@ def config(request) -> dict:
 @pytest.fixture
 def small_chunks(monkeypatch):
     """Chunks of 64 pixels."""
-    monkeypatch.setitem(kernel.CHUNK_NUMBERS, "cpu", 1)
+    monkeypatch.setitem(plain.CHUNK_NUMBERS, "cpu", 1)
+    monkeypatch.setattr(native, "CHUNK_NUMBERS", 1)
 
 
 def assert_same_gradients(fast: torch.Tensor, slow: torch.Tensor, variables: list[torch.Tensor]) -> None:
@@ -165,7 +168,7 @@ def test_memory_is_bounded(method):
     x, y = torch.randn(pixels, inputs, requires_grad=True), torch.randn(pixels, 1)
     with _Largest() as largest:
         getattr(model, method)(x, y).sum().backward()
-    assert largest.numbers <= max(pixels * inputs, kernel.CHUNK_NUMBERS["cpu"])
+    assert largest.numbers <= max(pixels * inputs, plain.CHUNK_NUMBERS["cpu"])
 
 
 def test_float32_mean_of_many_pixels():

@@ -8,20 +8,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ride.errors import ConfigError
-from ride.models.slstm import SpatialLSTM, native, reference
+from ride.models.slstm import SpatialLSTM, reference
 from ride.models.slstm.diagonals import diagonals
 from ride.models.slstm.layer import from_diagonals, to_diagonals
-from ride.native import available
 
-
-@pytest.fixture(params=["torch", "compiled"], autouse=True)
-def kernels(request, monkeypatch):
-    """Every test is about the steps in torch operations, and about those that were compiled."""
-    if request.param == "torch":
-        monkeypatch.setattr(native, "usable", lambda tensor: False)
-    elif not available(torch.float64):
-        pytest.skip("no compiler was at hand when the package was installed")
-
+pytestmark = pytest.mark.usefixtures("kernels")
 
 SHAPES = [(1, 1), (1, 4), (4, 1), (2, 5), (5, 2), (3, 3)]
 

@@ -5,6 +5,7 @@
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
+#include <math.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -23,6 +24,14 @@
 #define INDEPENDENT _Pragma("GCC ivdep")
 #endif
 #endif
+/* Sums in any order, and largest of numbers of which none is NaN: both in lanes. */
+#if defined(__GNUC__)
+#define REDUCE_SUM(u, n) _Pragma("omp simd reduction(+ : found)") for (long u = 0; u < (n); u++)
+#define REDUCE_MAX(u, n) _Pragma("omp simd reduction(max : found)") for (long u = 0; u < (n); u++)
+#else
+#define REDUCE_SUM(u, n) for (long u = 0; u < (n); u++)
+#define REDUCE_MAX(u, n) for (long u = 0; u < (n); u++)
+#endif
 /* A loop over numbers that do not depend on each other and do not overlap. */
 #define EACH(u, n) INDEPENDENT for (long u = 0; u < (n); u++)
 
@@ -37,7 +46,13 @@ static const double INVERSE_FACTORIAL[] = {
     1.0 / 5040, 1.0 / 40320, 1.0 / 362880, 1.0 / 3628800, 1.0 / 39916800, 1.0 / 479001600, 1.0 / 6227020800,
 };
 
+#define LN2 0.69314718055994530942
+#define LEAST ((REAL)-100) /* as good as 0 beside a largest power of 1, and no product becomes a slow denormal */
+
+#define SOME_PIXELS 64 /* summed in their own precision, before double takes over */
+
 #define NAME(f) f##_float32
+#define LOG logf
 #define REAL float
 #define BITS uint32_t
 #define MANTISSA 23
@@ -48,7 +63,9 @@ static const double INVERSE_FACTORIAL[] = {
 #define ORDER 7
 #include "real.h"
 #include "slstm.h"
+#include "mcgsm.h"
 #undef NAME
+#undef LOG
 #undef REAL
 #undef BITS
 #undef MANTISSA
@@ -59,6 +76,7 @@ static const double INVERSE_FACTORIAL[] = {
 #undef ORDER
 
 #define NAME(f) f##_float64
+#define LOG log
 #define REAL double
 #define BITS uint64_t
 #define MANTISSA 52
@@ -69,6 +87,7 @@ static const double INVERSE_FACTORIAL[] = {
 #define ORDER 13
 #include "real.h"
 #include "slstm.h"
+#include "mcgsm.h"
 
 /* The functions are called through their addresses; the module exists so that it is built and found as one. */
 static struct PyModuleDef definition = {

@@ -10,58 +10,35 @@ With the two softmaxes over (c, s), the posterior r and the gate g, the gradient
     dQ_c = -sum_s lambda (r - g),    dR_c = -sum_s lambda r,    dlambda = -sum_pixels (r (Q + R) - g Q),
 
 and everything else follows by the chain rule through Q = W z^2, z = B x: O(CF + FN + CN) a pixel.
-
-Pixels go through in chunks that stay in the cache. Within a chunk the pixel is the last axis, so that every
-array is a stack of long rows and every parameter one number a row.
 """
 
-import math
-from collections.abc import Iterator
-from itertools import repeat
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-LOG2_E = 1 / math.log(2)
-LEAST_EXPONENT = -100.0
-"""Exponents of 2 are cut here: as good as 0 beside the largest, 0, and no product becomes a slow denormal."""
-CHUNK_NUMBERS = {"cpu": 2**20, "cuda": 2**25}
-"""Numbers in the arrays of one chunk, by kind of device: about the cache of a core, or what fills a GPU."""
+from ride.models.mcgsm import native
+from ride.models.mcgsm.plain import PlainSweep
+from ride.models.mcgsm.sweep import Sweep
+from ride.models.mcgsm.terms import Terms
 
-
-class Terms(NamedTuple):
-    """The parameters of an MCGSM as they enter the likelihood."""
-
-    projection: Float[Tensor, "K N"]
-    """B: rows b_n (K = F), or without `weights` the columns of the Cholesky factors of all K_c (K = C N)."""
-    weights: Float[Tensor, "C F"] | None
-    """W: beta_cn^2."""
-    a: Float[Tensor, "C M N"]
-    u: Float[Tensor, "C M"] | None
-    factor: Float[Tensor, "C M M"] | None
-    """L_c; None where it is 1 (M = 1)."""
-    precision: Float[Tensor, "C S"]
-    """lambda_cs."""
-    eta: Float[Tensor, "C S"]
-    expert: Float[Tensor, "C S"]
-    """h_cs."""
+__all__ = ["Terms", "log_prob", "mean_log_prob"]
 
 
 def log_prob(x: Float[Tensor, "P N"], y: Float[Tensor, "P M"], terms: Terms) -> Float[Tensor, " P"]:
     """Log-likelihood of each pixel; the backward pass computes every chunk anew."""
     if torch.is_grad_enabled() and _any_gradient(x, y, terms):
         return _LogProb.apply(x, y, *terms)
-    return _Sweep(x, y, terms).values()
+    return _sweep(x, y, terms).values()
 
 
 def mean_log_prob(x: Float[Tensor, "P N"], y: Float[Tensor, "P M"], terms: Terms) -> Float[Tensor, ""]:
     """Mean log-likelihood; gradients are computed along with it, and the backward pass only scales them."""
     if torch.is_grad_enabled() and _any_gradient(x, y, terms):
         return _MeanLogProb.apply(x, y, *terms)
-    return _Sweep(x, y, terms).values().mean(dtype=torch.float64).to(x.dtype)
+    return _sweep(x, y, terms).values().mean(dtype=torch.float64).to(x.dtype)
 
 
 def _any_gradient(x: Tensor, y: Tensor, terms: Terms) -> bool:
@@ -72,20 +49,20 @@ class _LogProb(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, y: Tensor, *terms: Any) -> Tensor:
         ctx.save_for_backward(x, y, *terms)
-        return _Sweep(x, y, Terms(*terms)).values()
+        return _sweep(x, y, Terms(*terms)).values()
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, y, *terms = ctx.saved_tensors
-        return tuple(_Sweep(x, y, Terms(*terms)).gradients(ctx.needs_input_grad, grad.contiguous())[1])
+        return tuple(_sweep(x, y, Terms(*terms)).gradients(ctx.needs_input_grad, grad.contiguous())[1])
 
 
 class _MeanLogProb(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, y: Tensor, *terms: Any) -> Tensor:
         ctx.save_for_backward(x, y, *terms)
-        total, ctx.gradients = _Sweep(x, y, Terms(*terms)).gradients(ctx.needs_input_grad)
+        total, ctx.gradients = _sweep(x, y, Terms(*terms)).gradients(ctx.needs_input_grad)
         return (total / len(x)).to(x.dtype)
 
     @staticmethod
@@ -95,204 +72,9 @@ class _MeanLogProb(torch.autograd.Function):
         gradients, ctx.gradients = ctx.gradients, None
         x, y, *terms = ctx.saved_tensors
         if gradients is None:
-            gradients = _Sweep(x, y, Terms(*terms)).gradients(ctx.needs_input_grad)[1]
+            gradients = _sweep(x, y, Terms(*terms)).gradients(ctx.needs_input_grad)[1]
         return tuple(g if g is None else g.mul_(grad / len(x)) for g in gradients)
 
 
-class _Arrays:
-    """The arrays of a chunk of P pixels, used again for every chunk of that many.
-
-    Views are made here once: making one costs as much as a few thousand multiplications.
-    """
-
-    def __init__(self, pixels: int, terms: Terms) -> None:
-        (c, m, _), s, k = terms.a.shape, terms.eta.shape[1], len(terms.projection)
-
-        def array(*shape: int) -> Tensor:
-            return terms.a.new_empty(*shape, pixels)
-
-        self.pixels = pixels
-        self.hidden = array(k + c * m)
-        """z and the residuals of the experts A x + u - y; later the gradients of z and of A x."""
-        self.hidden_columns = self.hidden.t()
-        self.z, self.residual = self.hidden[:k], self.hidden[k:].view(c, m, pixels)
-        self.residual_0 = self.residual[:, 0]
-        self.squares = array(k)
-        self.squares_columns = self.squares.t()
-        if terms.weights is None:
-            self.z_of_component = self.z.view(c, -1, pixels)
-            self.squares_of_component = self.squares.view(c, -1, pixels)
-        if terms.factor is not None:
-            self.whitened, self.whitened_squares = array(c, m), array(c, m)
-        self.distance = array(2, c)
-        """Q and R; later Q over the sum of the gate and Q + R over that of the posterior."""
-        self.q, self.r = self.distance.unbind()
-        self.distance_rows = self.distance.view(2, c, 1, pixels)
-        self.distance_columns = self.distance.view(2 * c, 1, pixels).mT
-        self.mixture = array(2, c, s)
-        """Exponents and then powers of 2, of gate and posterior: the softmaxes times their sums."""
-        self.gate, self.posterior = self.mixture.unbind()
-        self.mixture_of_component = self.mixture.view(2 * c, s, pixels)
-        self.mixture_rows = self.mixture.view(2, c * s, pixels)
-        self.pull = array(2, c)
-        """sum_s lambda g, later dQ; and sum_s lambda r, later 2 dR."""
-        self.pull_rows = self.pull.view(2 * c, 1, pixels)
-        self.d_q, self.d_r2 = self.pull.unbind()
-        self.d_q_rows, self.d_r2_rows = self.pull.unsqueeze(2).unbind()
-
-
-class _Sums:
-    """Sums over the pixels of a chunk, and over all pixels in double precision."""
-
-    def __init__(self, terms: Terms) -> None:
-        c, m, n = terms.a.shape
-        k, s = len(terms.projection), terms.eta.shape[1]
-        f = 0 if terms.weights is None else k
-        shapes = ((k + c * m, n), (c, f), (c, m), (c, m, m), (2, c, s), (2, c, s))
-        self.sizes = [math.prod(shape) for shape in shapes]
-        self.shapes = shapes
-        self.chunk = terms.a.new_zeros(sum(self.sizes))
-        self.total = torch.zeros_like(self.chunk, dtype=torch.float64)
-        self.products, self.weights, self.u, self.factor, precision, hits = self._views(self.chunk)
-        self.precision_columns = precision.view(2 * c, s, 1)
-        self.hits_columns = hits.view(2, c * s, 1)
-
-    def _views(self, flat: Tensor) -> list[Tensor]:
-        return [part.view(shape) for part, shape in zip(flat.split(self.sizes), self.shapes, strict=True)]
-
-    def add(self) -> None:
-        """Add the chunk's sums to those over all pixels."""
-        self.total.add_(self.chunk)
-
-    def gradients(self, terms: Terms) -> list[Tensor]:
-        """The gradient of each of the terms."""
-        products, weights, u, factor, precision, hits = self._views(self.total.to(terms.a.dtype))
-        k = len(terms.projection)
-        # Gate minus posterior for lambda, posterior minus gate for eta.
-        return [
-            products[:k],
-            weights,
-            products[k:].view_as(terms.a),
-            u,
-            factor,
-            precision[0] - precision[1],
-            hits[1] - hits[0],
-            hits[1],
-        ]
-
-
-class _Sweep:
-    """One pass over all pixels, chunk by chunk."""
-
-    def __init__(self, x: Tensor, y: Tensor, terms: Terms) -> None:
-        self.x, self.y, self.terms = x, y, terms
-        (c, m, _), s, k = terms.a.shape, terms.eta.shape[1], len(terms.projection)
-        self.stack = torch.cat([terms.projection, terms.a.flatten(0, 1)])
-        self.twice_weights = None if terms.weights is None else 2 * terms.weights.t()
-        self.precision = terms.precision.repeat(2, 1).unsqueeze(1)
-        # Exponents are in base 2: torch's exp is slow where it underflows, its exp2 is not.
-        self.slope = (-LOG2_E * terms.precision).unsqueeze(-1)
-        self.bias = (LOG2_E * torch.stack([terms.eta, terms.expert])).unsqueeze(-1)
-        self.largest = -torch.finfo(x.dtype).max / (8 * self.slope.min())
-        numbers = 2 * c * s + 2 * k + (3 * m + 4) * c
-        self.chunk = max(1, CHUNK_NUMBERS.get(x.device.type, CHUNK_NUMBERS["cuda"]) // (64 * numbers)) * 64
-        self.arrays: _Arrays | None = None
-
-    def values(self) -> Tensor:
-        """Log-likelihoods [P] in nats."""
-        out = self.x.new_empty(len(self.x))
-        if len(out):
-            for x, y, value in self._chunks(self.x, self.y, out):
-                value.copy_(self._forward(x, y)[0])
-        return out
-
-    def gradients(
-        self, needed: tuple[bool, ...], weight: Float[Tensor, " P"] | None = None
-    ) -> tuple[Tensor, list[Tensor | None]]:
-        """The sum of log-likelihoods, and the gradients for x, y and the terms of it or of a weighted sum."""
-        sums = _Sums(self.terms) if any(needed[2:]) else None
-        total = torch.zeros((), dtype=torch.float64, device=self.x.device)
-        grad_x, grad_y = (
-            torch.empty_like(data, memory_format=torch.contiguous_format) if need else None
-            for data, need in zip((self.x, self.y), needed, strict=False)
-        )
-        if len(self.x):
-            for x, y, w, d_x, d_y in self._chunks(self.x, self.y, weight, grad_x, grad_y):
-                value, scale = self._forward(x, y)
-                total += value.sum(dtype=torch.float64)
-                scale.reciprocal_()
-                self._backward(x, scale if w is None else scale.mul_(w), sums, d_x, d_y)
-        grads = sums.gradients(self.terms) if sums is not None else [None] * len(self.terms)
-        return total, [grad_x, grad_y, *(g if need else None for g, need in zip(grads, needed[2:], strict=True))]
-
-    def _chunks(self, *data: Tensor | None) -> Iterator[tuple[Any, ...]]:
-        """Rows of the data chunk by chunk, None where there is no such data."""
-        return zip(*(repeat(None) if one is None else one.split(self.chunk) for one in data), strict=False)
-
-    def _forward(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        """Log-likelihoods of a chunk, and the sums [2, P] that turn its `mixture` into two softmaxes."""
-        if self.arrays is None or self.arrays.pixels != len(x):
-            self.arrays = _Arrays(len(x), self.terms)
-        at, terms = self.arrays, self.terms
-        torch.mm(self.stack, x.t(), out=at.hidden)
-        torch.mul(at.z, at.z, out=at.squares)
-        if terms.weights is None:
-            torch.sum(at.squares_of_component, 1, out=at.q)
-        else:
-            torch.mm(terms.weights, at.squares, out=at.q)
-        if terms.u is not None:
-            at.residual.add_(terms.u.unsqueeze(-1))
-        at.residual.sub_(y.t().contiguous())
-        if terms.factor is None:
-            torch.mul(at.residual_0, at.residual_0, out=at.r)
-        else:
-            torch.bmm(terms.factor.mT, at.residual, out=at.whitened)
-            torch.mul(at.whitened, at.whitened, out=at.whitened_squares)
-            torch.sum(at.whitened_squares, 1, out=at.r)
-        # No infinities, whose differences are not numbers.
-        torch.minimum(at.distance, self.largest, out=at.distance)
-        torch.mul(at.distance_rows, self.slope, out=at.mixture).add_(self.bias)
-        # The gate's largest exponent becomes 0 before the experts add theirs, so that it costs them no digits.
-        at.gate.sub_(at.gate.amax((0, 1)))
-        highest = at.posterior.add_(at.gate).amax((0, 1))
-        at.posterior.sub_(highest)
-        sums = at.mixture.clamp_min_(LEAST_EXPONENT).exp2_().sum((1, 2))
-        of_gate, of_posterior = sums.log2().unbind()
-        return highest.add_(of_posterior).sub_(of_gate).mul_(math.log(2)), sums
-
-    def _backward(self, x: Tensor, scale: Tensor, sums: _Sums | None, d_x: Tensor | None, d_y: Tensor | None) -> None:
-        """Gradients of the chunk `_forward` saw last; `scale` turns its `mixture` into (weighted) g and r."""
-        at, terms = self.arrays, self.terms
-        assert at is not None
-        scale_rows = scale.unsqueeze(1)
-        torch.bmm(self.precision, at.mixture_of_component, out=at.pull_rows)
-        at.pull.mul_(scale_rows)
-        at.d_q.sub_(at.d_r2)
-        at.d_r2.mul_(-2)
-        if sums is not None:
-            torch.bmm(at.mixture_rows, scale_rows.mT, out=sums.hits_columns)
-            at.r.add_(at.q)
-            at.distance.mul_(scale_rows)
-            torch.bmm(at.mixture_of_component, at.distance_columns, out=sums.precision_columns)
-        if self.twice_weights is None:
-            at.z_of_component.mul_(at.d_q_rows).mul_(2)
-        else:
-            if sums is not None:
-                torch.mm(at.d_q, at.squares_columns, out=sums.weights)
-            at.z.mul_(torch.mm(self.twice_weights, at.d_q, out=at.squares))
-        if terms.factor is None:
-            at.residual.mul_(at.d_r2_rows)
-        else:
-            at.whitened.mul_(at.d_r2_rows)
-            if sums is not None:
-                torch.bmm(at.residual, at.whitened.mT, out=sums.factor)
-            torch.bmm(terms.factor, at.whitened, out=at.residual)
-        if sums is not None:
-            torch.mm(at.hidden, x, out=sums.products)
-            if terms.u is not None:
-                torch.sum(at.residual, -1, out=sums.u)
-            sums.add()
-        if d_x is not None:
-            torch.mm(at.hidden_columns, self.stack, out=d_x)
-        if d_y is not None:
-            d_y.copy_(at.residual.sum(0).neg_().t())
+def _sweep(x: Tensor, y: Tensor, terms: Terms) -> Sweep:
+    return (native.NativeSweep if native.usable(terms) else PlainSweep)(x, y, terms)
