@@ -1,19 +1,19 @@
 /* The pointwise part of the spatial LSTM, equation (6), one anti-diagonal at a time, and its gradient.
  *
  * Included once for each precision, after real.h. A diagonal is `rows` rows of `batch` cells of n units, contiguous.
- * Row k has its left neighbor in row k + left of the diagonal before, for k < lefts, and its upper neighbor in row
- * k - skip, for k >= skip; the others have none.
+ * Row k has its left neighbor in row k of an array of its own, for k < lefts, and its upper neighbor in row k - skip of
+ * another, for k >= skip; the others have none.
  */
 
 /* Activate the gates [rows, batch, 5n] in place, in the order g, o, i, f_c, f_r, and write c and h [rows, batch, n].
  *
  * `above` [batch, n] is the memory above row 0 where skip is 1, or NULL for zero.
  */
-CLONES void NAME(slstm_forward)(REAL *gates, const REAL *c_before, const REAL *above, REAL *c, REAL *h, REAL largest,
-                                long rows, long batch, long n, long left, long lefts, long skip) {
+CLONES void NAME(slstm_forward)(REAL *gates, const REAL *lefts_c, const REAL *ups_c, const REAL *above, REAL *c, REAL *h,
+                                REAL largest, long rows, long batch, long n, long lefts, long skip) {
     for (long k = 0; k < rows; k++) {
-        const REAL *c_left = k < lefts ? c_before + (k + left) * batch * n : 0;
-        const REAL *c_up = k >= skip ? c_before + (k - skip) * batch * n : above;
+        const REAL *c_left = k < lefts ? lefts_c + k * batch * n : 0;
+        const REAL *c_up = k >= skip ? ups_c + (k - skip) * batch * n : above;
         for (long b = 0; b < batch; b++) {
             REAL *g = gates + (k * batch + b) * 5 * n, *o = g + n, *i = o + n;
             const REAL *f_c = i + n, *f_r = f_c + n;
@@ -35,13 +35,13 @@ CLONES void NAME(slstm_forward)(REAL *gates, const REAL *c_before, const REAL *a
     }
 }
 
-/* Lay the neighbors' units `before` [.., batch, n] side by side into slots `left` and `up` of `inputs`, which has
- * `stride` numbers a cell; outside the grid they are 0, or `above` [batch, n] above row 0. */
-EXPORT void NAME(slstm_gather)(REAL *inputs, const REAL *before, const REAL *above, long rows, long batch, long n,
-                               long stride, long left, long lefts, long skip) {
+/* Lay the units of the left and the upper neighbors side by side into `inputs` [rows, batch, 2n], `stride` numbers a
+ * cell; outside the grid they are 0, or `above` [batch, n] above row 0. */
+EXPORT void NAME(slstm_gather)(REAL *inputs, const REAL *lefts_units, const REAL *ups_units, const REAL *above, long rows,
+                               long batch, long n, long stride, long lefts, long skip) {
     for (long k = 0; k < rows; k++) {
-        const REAL *from_left = k < lefts ? before + (k + left) * batch * n : 0;
-        const REAL *from_up = k >= skip ? before + (k - skip) * batch * n : above;
+        const REAL *from_left = k < lefts ? lefts_units + k * batch * n : 0;
+        const REAL *from_up = k >= skip ? ups_units + (k - skip) * batch * n : above;
         for (long b = 0; b < batch; b++) {
             REAL *to = inputs + (k * batch + b) * stride;
             if (from_left)
@@ -58,20 +58,20 @@ EXPORT void NAME(slstm_gather)(REAL *inputs, const REAL *before, const REAL *abo
 
 /* Replace the gates of a diagonal by the gradients of their pre-activations, and add up those over its cells.
  *
- * From the diagonal after, whose rows have their neighbors here as `left_after`, `lefts_after`, `skip_after` say:
+ * From the diagonal after, whose row k has its left neighbor in row k + left_after here, and so on:
  * `d_inputs` [rows_after, batch, stride] are the gradients of its recurrent inputs (h_left, h_up and, extended,
  * c_left, c_up), `d_memory` [rows_after, batch, 2n] what its forget gates hand back to c_left and c_up; overwritten by
  * what this diagonal hands to the one before is `d_memory_out` [rows, batch, 2n]. `d_bias` [5n] is added to.
  */
-CLONES void NAME(slstm_backward)(REAL *gates, const REAL *c, const REAL *c_before, const REAL *h, const REAL *d_h,
-                                 const REAL *d_inputs, const REAL *d_memory, REAL *d_memory_out, REAL *room,
-                                 double *d_bias, long rows, long batch, long n, long stride, long left, long lefts,
+CLONES void NAME(slstm_backward)(REAL *gates, const REAL *c, const REAL *lefts_c, const REAL *ups_c, const REAL *h,
+                                 const REAL *d_h, const REAL *d_inputs, const REAL *d_memory, REAL *d_memory_out,
+                                 REAL *room, double *d_bias, long rows, long batch, long n, long stride, long lefts,
                                  long skip, long rows_after, long left_after, long lefts_after, long skip_after) {
     REAL *d_hidden = room, *d_cell = room + n, *total = room + 2 * n;
     EACH(u, 5 * n) total[u] = 0;
     for (long k = 0; k < rows; k++) {
-        const REAL *c_left = k < lefts ? c_before + (k + left) * batch * n : 0;
-        const REAL *c_up = k >= skip ? c_before + (k - skip) * batch * n : 0;
+        const REAL *c_left = k < lefts ? lefts_c + k * batch * n : 0;
+        const REAL *c_up = k >= skip ? ups_c + (k - skip) * batch * n : 0;
         long right = k - left_after, below = k + skip_after;
         int has_right = rows_after && right >= 0 && right < lefts_after, has_below = rows_after && below < rows_after;
         for (long b = 0; b < batch; b++) {

@@ -10,7 +10,7 @@ from ride.models.slstm.workspace import Workspace
 from ride.native import available, kernel
 
 # As in native/slstm.h.
-FORWARD, GATHER, BACKWARD = "pppppr" + "n" * 6, "ppp" + "n" * 7, "pppppppppp" + "n" * 11
+FORWARD, GATHER, BACKWARD = "ppppppr" + "n" * 5, "pppp" + "n" * 6, "p" * 11 + "n" * 10
 
 
 def usable(tensor: Tensor) -> bool:
@@ -27,18 +27,22 @@ class _Diagonal:
         self.stride = acts.recurrent.shape[-1]
         self.dtype, self.size = acts.h.dtype, acts.h.element_size()
 
-    def at(self, array: Tensor, t: int) -> int:
-        """Address of diagonal t in an array [P, B, ...]."""
-        return array.data_ptr() + self.grid.slabs[t].start * array.stride(0) * self.size
+    def at(self, array: Tensor, t: int, row: int = 0) -> int:
+        """Address of a row of diagonal t in an array [P, B, ...]."""
+        return array.data_ptr() + (self.grid.slabs[t].start + row) * array.stride(0) * self.size
+
+    def neighbors(self, array: Tensor, t: int) -> tuple[int, int]:
+        """Addresses of the left neighbors and of the upper neighbors of diagonal t."""
+        return self.at(array, max(0, t - 1), self.grid.slabs[t].left[1].start), self.at(array, max(0, t - 1))
 
 
 def _rows(slab: Slab) -> int:
     return slab.stop - slab.start
 
 
-def _neighbors(slab: Slab) -> tuple[int, int, int]:
-    """Rows by which the left neighbors are shifted, how many rows have one, how many have no upper neighbor."""
-    return slab.left[1].start, slab.left[0].stop, slab.up[0].start
+def _inside(slab: Slab) -> tuple[int, int]:
+    """How many rows have a left neighbor, and how many have no upper one."""
+    return slab.left[0].stop, slab.up[0].start
 
 
 class NativeSteps(_Diagonal):
@@ -62,16 +66,15 @@ class NativeSteps(_Diagonal):
         slab = self.grid.slabs[t]
         for number, units in enumerate(self.units):
             to = self.at(self.acts.recurrent, t) + 2 * number * self.n * self.size
-            before = self.at(units, max(0, t - 1))
-            sizes = (_rows(slab), self.batch, self.n, self.stride, *_neighbors(slab))
-            self._gather(to, before, self._above(number, t), *sizes)
+            sizes = (_rows(slab), self.batch, self.n, self.stride, *_inside(slab))
+            self._gather(to, *self.neighbors(units, t), self._above(number, t), *sizes)
 
     def activate(self, t: int) -> None:
         """See `Steps`."""
         acts, slab = self.acts, self.grid.slabs[t]
         self._forward(
             self.at(acts.gates, t),
-            self.at(acts.c, max(0, t - 1)),
+            *self.neighbors(acts.c, t),
             self._above(1, t),
             self.at(acts.c, t),
             self.at(acts.h, t),
@@ -79,7 +82,7 @@ class NativeSteps(_Diagonal):
             _rows(slab),
             self.batch,
             self.n,
-            *_neighbors(slab),
+            *_inside(slab),
         )
 
 
@@ -108,7 +111,7 @@ class NativeGradientSteps(_Diagonal):
         self._backward(
             self.at(acts.gates, t),
             self.at(acts.c, t),
-            self.at(acts.c, max(0, t - 1)),
+            *self.neighbors(acts.c, t),
             self.at(acts.h, t),
             self.at(self.grad_h, t),
             self._d_recurrent.data_ptr(),
@@ -120,8 +123,8 @@ class NativeGradientSteps(_Diagonal):
             self.batch,
             self.n,
             self.stride,
-            *_neighbors(slabs[t]),
-            *((_rows(after), *_neighbors(after)) if after else (0, 0, 0, 0)),
+            *_inside(slabs[t]),
+            *((_rows(after), after.left[1].start, *_inside(after)) if after else (0, 0, 0, 0)),
         )
 
     def d_bias(self) -> Tensor:
