@@ -6,6 +6,8 @@ import torch
 from ride.models.mcgsm import MCGSM
 from ride.models.mcgsm.drawing import Drawing
 
+pytestmark = pytest.mark.usefixtures("kernels")
+
 
 @pytest.mark.parametrize("inputs", [0, 5])
 @pytest.mark.parametrize("outputs", [1, 3])

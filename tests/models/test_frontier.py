@@ -10,6 +10,8 @@ from ride.models.frontier import fill
 from ride.models.frontier_reference import fill_raster
 from ride.models.ride import RIDE, RIDEConfig
 
+pytestmark = pytest.mark.usefixtures("kernels")
+
 SMALL = RIDEConfig(hidden=4, components=3, scales=2, features=3)
 CASES = [
     replace(SMALL, neighborhood=5, layers=1),

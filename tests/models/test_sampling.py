@@ -7,6 +7,8 @@ from ride.errors import ConfigError
 from ride.models.ride import RIDE, RIDEConfig
 from ride.models.sampling import MARGIN, _gaussian
 
+pytestmark = pytest.mark.usefixtures("kernels")
+
 
 def tiny(channels=1, dtype=torch.float64):
     torch.manual_seed(0)

@@ -143,15 +143,14 @@ class _States:
         """Visit the pixels of a step; return their hidden units [P, N]."""
         above, here = step.top * self.batch, (step.top + 1) * self.batch
         left, up, now = ((step.t - back) % len(self.h) for back in (1, self.slope, 0))
-        h, c = self.layer.step(
+        h, _ = self.layer.step(
             x,
             self.h[left].narrow(0, here, len(x)),
             self.h[up].narrow(0, above, len(x)),
             self.c[left].narrow(0, here, len(x)),
             self.c[up].narrow(0, above, len(x)),
+            (self.h[now].narrow(0, here, len(x)), self.c[now].narrow(0, here, len(x))),
         )
-        self.h[now].narrow(0, here, len(x)).copy_(h)
-        self.c[now].narrow(0, here, len(x)).copy_(c)
         return h
 
 

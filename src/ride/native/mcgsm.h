@@ -87,3 +87,31 @@ CLONES void NAME(mcgsm_mixture)(REAL *predicted, REAL *q, const REAL *y, const R
         EACH(k, 4 * S * C) some[k] = 0;
     }
 }
+
+/* Draw y [pixels] from the experts that u [pixels], uniform on [0, 1), chooses, with z [pixels] standard normal.
+ *
+ * `logits` [pixels, C S], scales running fastest, are those of the gate; `predicted` [pixels, C], `stride` numbers a
+ * row, holds a_c^T x; `means` [C] is that of the experts, or NULL for 0; `deviation` [C, S] is theirs. `room` holds C S
+ * numbers and `cumulative` as many.
+ */
+CLONES void NAME(mcgsm_draw)(const REAL *logits, const REAL *predicted, const REAL *means, const REAL *deviation,
+                             const double *u, const REAL *z, REAL *y, REAL *room, double *cumulative, long pixels,
+                             long stride, long C, long S) {
+    for (long p = 0; p < pixels; p++) {
+        const REAL *logit = logits + p * C * S;
+        REAL highest = NAME(largest)(logit, C * S);
+        EACH(k, C * S) room[k] = logit[k] * (REAL)(1 / LN2);
+        NAME(powers)(room, highest * (REAL)(1 / LN2), C * S);
+        /* What was cut at LEAST is no expert that a u of 0 may choose. */
+        EACH(k, C * S) room[k] = room[k] < (REAL)1e-30 ? 0 : room[k];
+        double total = 0;
+        for (long k = 0; k < C * S; k++) cumulative[k] = total += room[k];
+        double level = u[p] * total;
+        long chosen = 0;
+        while (chosen < C * S - 1 && !(cumulative[chosen] > level)) chosen++;
+        REAL mean = predicted[p * stride + chosen / S];
+        if (means) mean += means[chosen / S];
+        /* A gate that is not a number has no place for u, and its pixel is none either. */
+        y[p] = total == total ? mean + deviation[chosen] * z[p] : (REAL)total;
+    }
+}

@@ -4,6 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from ride.models.mcgsm import native
 from ride.models.mcgsm.module import MCGSM
 
 
@@ -38,6 +39,7 @@ class Drawing:
         self.deviation = deviation.view(-1, 1, 1) * inverse[component]
         self.mean_at = component.unsqueeze(-1) * m + torch.arange(m, device=slope.device)
         self.offset = None if model.u is None else model.u[component]
+        self.compiled = native.NativeChoice(model.a, model.u, model.alpha) if native.usable(model.a) else None
 
     @torch.no_grad()
     def draw(self, x: Float[Tensor, "P N"], u: Float[Tensor, " P"], z: Float[Tensor, "P M"]) -> Float[Tensor, "P M"]:
@@ -46,7 +48,10 @@ class Drawing:
         squares = hidden[:, : self.energies].square()
         if self.sums_components:
             squares = squares.view(len(x), self.components, -1).sum(-1)
-        gate = torch.addmm(self.eta, squares, self.slope).softmax(-1)
+        logits = torch.addmm(self.eta, squares, self.slope)
+        if self.compiled:
+            return self.compiled.draw(logits, hidden[:, self.energies :], u, z)
+        gate = logits.softmax(-1)
         cumulative = gate.cumsum(-1, dtype=torch.float64)
         level = cumulative[:, -1:] * u.unsqueeze(-1)
         chosen = torch.searchsorted(cumulative, level, right=True).squeeze(-1)

@@ -77,4 +77,5 @@ class _MeanLogProb(torch.autograd.Function):
 
 
 def _sweep(x: Tensor, y: Tensor, terms: Terms) -> Sweep:
-    return (native.NativeSweep if native.usable(terms) else PlainSweep)(x, y, terms)
+    compiled = terms.weights is not None and native.usable(terms.a)
+    return (native.NativeSweep if compiled else PlainSweep)(x, y, terms)

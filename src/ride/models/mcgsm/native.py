@@ -1,4 +1,4 @@
-"""The sweep over chunks of pixels with the mixture in compiled loops: for factorised MCGSMs of one channel.
+"""The mixture in compiled loops, for MCGSMs of one channel: likelihoods of factorised ones, and drawing.
 
 Pixels are rows here, so that what belongs to a pixel lies together.
 """
@@ -6,6 +6,7 @@ Pixels are rows here, so that what belongs to a pixel lies together.
 import math
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from ride.models.mcgsm.sweep import Sweep, chunk_pixels
@@ -13,15 +14,15 @@ from ride.models.mcgsm.terms import Terms
 from ride.native import available, kernel
 
 MIXTURE = "p" * 12 + "r" + "n" * 4
-"""Arguments of `mcgsm_mixture`, see native/mcgsm.h."""
+DRAW = "p" * 9 + "n" * 4
+"""Arguments of `mcgsm_mixture` and `mcgsm_draw`, see native/mcgsm.h."""
 CHUNK_NUMBERS = 2**17
 """Numbers in the arrays of one chunk: within the cache of a core."""
 
 
-def usable(terms: Terms) -> bool:
-    """Whether there is a kernel for an MCGSM with these terms where they lie."""
-    simple = terms.weights is not None and terms.factor is None
-    return simple and terms.a.device.type == "cpu" and available(terms.a.dtype)
+def usable(a: Float[Tensor, "C M N"]) -> bool:
+    """Whether there are kernels for an MCGSM with these predictors: of one channel, of their type, where they lie."""
+    return a.shape[1] == 1 and a.device.type == "cpu" and available(a.dtype)
 
 
 class _Sums:
@@ -127,3 +128,34 @@ class NativeSweep(Sweep[_Sums]):
             posterior,
         ]
         return [part.to(like.dtype) for part in parts]
+
+
+class NativeChoice:
+    """Drawing from the experts that a uniform number chooses."""
+
+    def __init__(self, a: Tensor, u: Tensor | None, alpha: Tensor) -> None:
+        self.c, self.s = alpha.shape
+        self.means = None if u is None else u.flatten().contiguous()
+        self.deviation = (-0.5 * alpha).exp().contiguous()
+        self.room, self.cumulative = a.new_empty(alpha.numel()), a.new_empty(alpha.numel(), dtype=torch.float64)
+        self.compute = kernel("mcgsm_draw", DRAW, a.dtype)
+
+    def draw(self, logits: Tensor, predicted: Tensor, u: Tensor, z: Tensor) -> Tensor:
+        """Pixels [P, 1] for the gate's logits [P, C S], the predictions [P, C], u uniform [P] and z normal [P, 1]."""
+        y, u, z = torch.empty_like(z), u.double().contiguous(), z.contiguous()
+        self.compute(
+            logits.data_ptr(),
+            predicted.data_ptr(),
+            None if self.means is None else self.means.data_ptr(),
+            self.deviation.data_ptr(),
+            u.data_ptr(),
+            z.data_ptr(),
+            y.data_ptr(),
+            self.room.data_ptr(),
+            self.cumulative.data_ptr(),
+            len(y),
+            predicted.stride(0),
+            self.c,
+            self.s,
+        )
+        return y

@@ -5,7 +5,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ride.errors import ConfigError
-from ride.models.slstm import reference, wavefront
+from ride.models.slstm import native, reference, wavefront
 from ride.models.slstm.diagonals import Diagonals, diagonals
 from ride.models.slstm.workspace import Workspace
 
@@ -77,10 +77,21 @@ class SpatialLSTM(nn.Module):
         h_up: Float[Tensor, "P N"],
         c_left: Float[Tensor, "P N"],
         c_up: Float[Tensor, "P N"],
+        out: wavefront.State | None = None,
     ) -> tuple[Float[Tensor, "P N"], Float[Tensor, "P N"]]:
-        """One update of equation (6) for cells whose neighbors' states are given: (h, c)."""
-        inputs = [x, h_left, h_up, c_left, c_up] if self.extended else [x, h_left, h_up]
-        return reference.cell(torch.cat(inputs, dim=-1), c_left, c_up, self.weight, self.bias)
+        """One update of equation (6) for cells whose neighbors' states are given: (h, c).
+
+        With `out`, contiguous arrays, they are written there; no gradient.
+        """
+        inputs = torch.cat([x, h_left, h_up, c_left, c_up] if self.extended else [x, h_left, h_up], dim=-1)
+        if out is None:
+            return reference.cell(inputs, c_left, c_up, self.weight, self.bias)
+        if native.usable(x):
+            native.cell(torch.addmm(self.bias, inputs, self.weight.t()), c_left, c_up, *out)
+        else:
+            for place, value in zip(out, reference.cell(inputs, c_left, c_up, self.weight, self.bias), strict=True):
+                place.copy_(value)
+        return out
 
     def extra_repr(self) -> str:
         """The sizes, as printed by `repr`."""

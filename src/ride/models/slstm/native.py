@@ -18,6 +18,14 @@ def usable(tensor: Tensor) -> bool:
     return tensor.device.type == "cpu" and available(tensor.dtype)
 
 
+def cell(gates: Tensor, c_left: Tensor, c_up: Tensor, h: Tensor, c: Tensor) -> None:
+    """Equation (6) for single cells: pre-activations [P, 5N] become gates, and h and c [P, N] are written."""
+    cells, n = h.shape
+    arrays = (part.data_ptr() for part in (gates, c_left, c_up))
+    forward = kernel("slstm_forward", FORWARD, h.dtype)
+    forward(*arrays, None, c.data_ptr(), h.data_ptr(), LARGEST_MEMORY, 1, cells, n, 1, 0)
+
+
 class _Diagonal:
     """Where diagonals begin in arrays of cells, and how their rows neighbor those of the diagonal before."""
 
