@@ -47,7 +47,7 @@ class Place(NamedTuple):
 
 
 def usable(device: torch.device, dtype: torch.dtype) -> bool:
-    """Whether the kernels take such tensors: float32 on a GPU that Triton compiles for, and Triton is there."""
+    """Whether the kernels take such tensors: float32 on a GPU of NVIDIA's since Ampere, and Triton is there."""
     return device.type == "cuda" and dtype == torch.float32 and _installed() and _supported(device)
 
 
@@ -58,7 +58,7 @@ def _installed() -> bool:
 
 @lru_cache
 def _supported(device: torch.device) -> bool:
-    return torch.version.hip is not None or torch.cuda.get_device_capability(device) >= (8, 0)
+    return torch.version.hip is None and torch.cuda.get_device_capability(device) >= (8, 0)
 
 
 @lru_cache
@@ -87,8 +87,7 @@ def precision() -> Precision:
 def tiles(rows: int, hidden: int, mode: Precision, extended: bool, backward: bool, device: torch.device) -> Tiles:
     """The largest tiles for a diagonal of so many cells that still give every multiprocessor one.
 
-    They are such that no registers spill and the operands under way fit in 96 KB of shared memory, which the smaller
-    GPUs have too; the tests hold that.
+    The operands under way fit in 96 KB of shared memory, which the smaller GPUs have too; the tests hold that.
     """
     n = 32 if (backward or mode == "bf16") and hidden > 16 else 16
     across = -(-hidden // n)
