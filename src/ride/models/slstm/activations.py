@@ -13,17 +13,21 @@ State = tuple[Tensor, Tensor]
 
 @dataclass(frozen=True)
 class Activations:
-    """Gates [P, B, 5N], recurrent inputs [P, B, 2N] (extended: 4N), c and h [P, B, N], in diagonal order."""
+    """Gates [P, B, 5N], recurrent inputs [P, B, 2N] (extended: 4N), c and h [P, B, N], in diagonal order.
+
+    The recurrent inputs are needed for a gradient only, and None from a pass that leaves none.
+    """
 
     gates: Tensor
-    recurrent: Tensor
+    recurrent: Tensor | None
     c: Tensor
     h: Tensor
 
     def release(self, space: Workspace) -> None:
         """Give back everything but h, which belongs to the caller."""
         space.give("gates", self.gates)
-        space.give("recurrent", self.recurrent)
+        if self.recurrent is not None:
+            space.give("recurrent", self.recurrent)
         space.give("c", self.c)
 
 

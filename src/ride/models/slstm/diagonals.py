@@ -23,14 +23,34 @@ class Slab(NamedTuple):
     first_column: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Diagonals:
-    """Order of the cells of a [H, W] grid by t = i + j, top to bottom within a diagonal."""
+    """Order of the cells of a [H, W] grid by t = i + j, top to bottom within a diagonal.
+
+    The indices lie on the CPU; `on` lends them elsewhere, copied once: a copy a call would stop a GPU every time.
+    """
 
     slabs: tuple[Slab, ...]
     order: Int64[Tensor, " P"]
     inverse: Int64[Tensor, " P"]
     last_row: Int64[Tensor, " W"]
+
+    def on(self, device: torch.device) -> "Indices":
+        """The indices on a device."""
+        return _on(self, device)
+
+
+class Indices(NamedTuple):
+    """The indices of `Diagonals` on some device."""
+
+    order: Int64[Tensor, " P"]
+    inverse: Int64[Tensor, " P"]
+    last_row: Int64[Tensor, " W"]
+
+
+@lru_cache(maxsize=64)
+def _on(grid: Diagonals, device: torch.device) -> Indices:
+    return Indices(*(index.to(device) for index in (grid.order, grid.inverse, grid.last_row)))
 
 
 @lru_cache(maxsize=64)

@@ -5,7 +5,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ride.errors import ConfigError
-from ride.models.slstm import native, reference, wavefront
+from ride.models.slstm import gpu, native, reference, wavefront
 from ride.models.slstm.diagonals import Diagonals, diagonals
 from ride.models.slstm.workspace import Workspace
 
@@ -15,6 +15,8 @@ class SpatialLSTM(nn.Module):
 
     `weight` is [5N, D + 2N] (extended: [5N, D + 4N], memory units are inputs too, section 3.3) and `bias` [5N]; rows
     in the order g, o, i, f_c, f_r, columns x, h_left, h_up (, c_left, c_up). The state outside the grid is 0.
+
+    On a GPU with Triton installed the fused kernels run (`slstm/gpu.py`), unless `fused` is set to False.
 
     Raises:
         ConfigError: a size is not positive.
@@ -30,6 +32,7 @@ class SpatialLSTM(nn.Module):
         recurrent = (4 if extended else 2) * hidden
         self.weight = nn.Parameter(torch.empty(5 * hidden, in_features + recurrent))
         self.bias = nn.Parameter(torch.zeros(5 * hidden))
+        self.fused = True
         self._workspace = Workspace()
         self.reset_parameters()
 
@@ -58,17 +61,23 @@ class SpatialLSTM(nn.Module):
         """Hidden units where the cells already lie in diagonal order, as between stacked layers."""
         if not torch.is_grad_enabled():
             return self.continued(x, grid, None)[0]
-        return wavefront.Wavefront.apply(x, self.weight, self.bias, grid, self.extended, self._workspace)
+        return wavefront.Wavefront.apply(
+            x, self.weight, self.bias, grid, self.extended, self._workspace, self._passes(x)
+        )
 
     @torch.no_grad()
     def continued(
         self, x: Float[Tensor, "P B D"], grid: Diagonals, state: wavefront.State | None
     ) -> tuple[Float[Tensor, "P B N"], wavefront.State]:
         """Hidden units below a row of given state, and the state of the last row; no gradient."""
-        acts = wavefront.forward(x, self.weight, self.bias, grid, self.extended, self._workspace, state)
-        last = (acts.h[grid.last_row], acts.c[grid.last_row])
+        acts = self._passes(x).score(x, self.weight, self.bias, grid, self.extended, self._workspace, state)
+        last_row = grid.on(x.device).last_row
+        last = (acts.h[last_row], acts.c[last_row])
         acts.release(self._workspace)
         return acts.h, last
+
+    def _passes(self, x: Tensor) -> wavefront.Passes:
+        return gpu.PASSES if self.fused and gpu.usable(x.device, x.dtype) else wavefront.PASSES
 
     def step(
         self,
@@ -100,9 +109,9 @@ class SpatialLSTM(nn.Module):
 
 def to_diagonals(x: Float[Tensor, "B H W D"], grid: Diagonals) -> Float[Tensor, "P B D"]:
     """Reorder cells from raster to diagonal order."""
-    return x.permute(1, 2, 0, 3).flatten(0, 1)[grid.order.to(x.device)]
+    return x.permute(1, 2, 0, 3).flatten(0, 1)[grid.on(x.device).order]
 
 
 def from_diagonals(h: Float[Tensor, "P B N"], grid: Diagonals, height: int) -> Float[Tensor, "B H W N"]:
     """Reorder cells from diagonal to raster order."""
-    return h[grid.inverse.to(h.device)].unflatten(0, (height, -1)).permute(2, 0, 1, 3)
+    return h[grid.on(h.device).inverse].unflatten(0, (height, -1)).permute(2, 0, 1, 3)

@@ -30,7 +30,8 @@ class _Diagonal:
     """Where diagonals begin in arrays of cells, and how their rows neighbor those of the diagonal before."""
 
     def __init__(self, acts: Activations, grid: Diagonals) -> None:
-        self.acts, self.grid = acts, grid
+        assert acts.recurrent is not None
+        self.acts, self.grid, self.recurrent = acts, grid, acts.recurrent
         self.batch, self.n = acts.h.shape[1:]
         self.stride = acts.recurrent.shape[-1]
         self.dtype, self.size = acts.h.dtype, acts.h.element_size()
@@ -73,7 +74,7 @@ class NativeSteps(_Diagonal):
         """See `Steps`."""
         slab = self.grid.slabs[t]
         for number, units in enumerate(self.units):
-            to = self.at(self.acts.recurrent, t) + 2 * number * self.n * self.size
+            to = self.at(self.recurrent, t) + 2 * number * self.n * self.size
             sizes = (_rows(slab), self.batch, self.n, self.stride, *_inside(slab))
             self._gather(to, *self.neighbors(units, t), self._above(number, t), *sizes)
 

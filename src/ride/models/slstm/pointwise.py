@@ -45,6 +45,7 @@ class PlainSteps:
     """`Steps` in torch operations."""
 
     def __init__(self, acts: Activations, grid: Diagonals, extended: bool, state: State | None) -> None:
+        assert acts.recurrent is not None
         self.grid, self.extended, self.state, self.n = grid, extended, state, acts.h.shape[-1]
         parts = (acts.gates, acts.recurrent, acts.c, acts.h)
         self.gates, self.recurrent, self.c, self.h = (slabs(part, grid) for part in parts)
@@ -76,6 +77,7 @@ class PlainGradientSteps:
     """`GradientSteps` in torch operations."""
 
     def __init__(self, acts: Activations, grad_h: Tensor, grid: Diagonals, extended: bool, space: Workspace) -> None:
+        assert acts.recurrent is not None
         self.acts, self.grid, self.extended, self.space = acts, grid, extended, space
         self.n, self.batch, inputs = acts.h.shape[-1], acts.h.shape[1], acts.recurrent.shape[-1]
         self.gates, self.c, self.h, self.grad_h = (slabs(part, grid) for part in (acts.gates, acts.c, acts.h, grad_h))

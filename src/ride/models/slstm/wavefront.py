@@ -7,7 +7,8 @@ activations of the gates are kept and then overwritten by their gradients, and a
 next call.
 """
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -18,6 +19,17 @@ from ride.models.slstm import native, pointwise
 from ride.models.slstm.activations import Activations, State, slabs
 from ride.models.slstm.diagonals import Diagonals
 from ride.models.slstm.workspace import Workspace
+
+
+class Passes(NamedTuple):
+    """One implementation of equation (6): forward, forward where no gradient follows, and backward.
+
+    They take what `forward` and `backward` of this module take.
+    """
+
+    forward: Callable[..., Activations]
+    score: Callable[..., Activations]
+    backward: Callable[..., tuple[Tensor | None, Tensor, Tensor]]
 
 
 def forward(
@@ -68,44 +80,63 @@ def backward(
         steps.differentiate(t)
         if t:
             torch.mm(gates[t], w_h, out=steps.d_recurrent(t))
+    gradients = (*weight_gradients(x, weight, acts, need_x), steps.d_bias())
+    steps.release()
+    acts.release(space)
+    return gradients
+
+
+def weight_gradients(
+    x: Float[Tensor, "P B D"], weight: Float[Tensor, "G K"], acts: Activations, need_x: bool
+) -> tuple[Tensor | None, Tensor]:
+    """Gradients of x and weight from those of the pre-activations, which have replaced the gates in `acts`."""
+    assert acts.recurrent is not None
+    inputs = x.shape[-1]
     d_gates = acts.gates.flatten(0, 1)
     d_weight = torch.empty_like(weight)
     torch.mm(d_gates.t(), x.reshape(-1, inputs), out=d_weight[:, :inputs])
     torch.mm(d_gates.t(), acts.recurrent.flatten(0, 1), out=d_weight[:, inputs:])
     d_x = torch.mm(d_gates, weight[:, :inputs]).view_as(x) if need_x else None
-    d_bias = steps.d_bias()
-    steps.release()
-    acts.release(space)
-    return d_x, d_weight, d_bias
+    return d_x, d_weight
+
+
+PASSES = Passes(forward, forward, backward)
 
 
 class Wavefront(torch.autograd.Function):
-    """Differentiable door to `forward` and `backward`: x [P, B, D], weight, bias to h [P, B, N]."""
+    """Differentiable door to the passes of an implementation: x [P, B, D], weight, bias to h [P, B, N]."""
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, grid: Diagonals, extended: bool, space: Workspace
+        ctx: Any,
+        x: Tensor,
+        weight: Tensor,
+        bias: Tensor,
+        grid: Diagonals,
+        extended: bool,
+        space: Workspace,
+        passes: Passes = PASSES,
     ) -> Tensor:
         """Return h and keep what the gradient needs."""
         x = x.contiguous()
-        acts = forward(x, weight, bias, grid, extended, space)
+        acts = passes.forward(x, weight, bias, grid, extended, space)
         ctx.save_for_backward(x, weight, bias, acts.h)
         # h is held by the saved tensors only: an output kept on ctx would be a reference cycle.
         ctx.kept = (acts.gates, acts.recurrent, acts.c)
-        ctx.settings = (grid, extended, space)
+        ctx.settings = (grid, extended, space, passes)
         return acts.h
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad_h: Tensor) -> tuple[Tensor | None, Tensor, Tensor, None, None, None]:
+    def backward(ctx: Any, grad_h: Tensor) -> tuple[Tensor | None, Tensor, Tensor, None, None, None, None]:
         """Return the gradients; a second call on a retained graph computes the activations anew."""
         x, weight, bias, h = ctx.saved_tensors
-        grid, extended, space = ctx.settings
+        grid, extended, space, passes = ctx.settings
         if ctx.kept is None:
-            acts = forward(x, weight, bias, grid, extended, space)
+            acts = passes.forward(x, weight, bias, grid, extended, space)
         else:
             gates, recurrent, c = ctx.kept
             acts = Activations(gates, recurrent, c, h)
             ctx.kept = None
-        grads = backward(grad_h, x, weight, acts, grid, extended, ctx.needs_input_grad[0], space)
-        return *grads, None, None, None
+        grads = passes.backward(grad_h, x, weight, acts, grid, extended, ctx.needs_input_grad[0], space)
+        return *grads, None, None, None, None
