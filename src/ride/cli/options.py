@@ -1,6 +1,7 @@
 """What all commands have in common: their options, and how they speak."""
 
 import json as json_format
+import math
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -123,12 +124,13 @@ class Options:
             print(f"ride: skipped: {reason}", file=sys.stderr)
         return pictures
 
-    def listed(self, pictures: "Sequence[Picture]") -> "list[Picture]":
-        """The images in a list; dead leaves are made for it, under a bar."""
+    def listed(self, pictures: "Sequence[Picture]") -> "Sequence[Picture]":
+        """Dead leaves in a list, made for it under a bar, if memory is to hold them; other images as they are."""
         from ride.data import DeadLeaves
+        from ride.data.sources import KEPT_BYTES
 
-        if not isinstance(pictures, DeadLeaves):
-            return list(pictures)
+        if not isinstance(pictures, DeadLeaves) or len(pictures) * math.prod(pictures.size) > KEPT_BYTES:
+            return pictures
         with self.progress("making dead leaves") as progress:
             made = []
             for picture in pictures:
