@@ -127,9 +127,11 @@ def _data(sent: Tensor) -> bytes:
 
 @contextmanager
 def _lost() -> Iterator[None]:
-    """Say in one line what it means here that another process has ended."""
+    """Say in one line what went wrong between the processes."""
     try:
         yield
     except RuntimeError as error:
         why = (str(error).splitlines() or [""])[0]
-        raise RankError(f"the processes of this run have lost each other, one may have been killed: {why}") from error
+        if "onnection" in why:
+            why = "one has ended, killed perhaps for want of memory"
+        raise RankError(f"the processes of this run have lost each other: {why}") from error
