@@ -116,6 +116,10 @@ def work(folder: Path) -> dict[str, Any]:
         with_moments(case, together / f"{case}-at")
         for moment in moments:
             digests[f"{case}-{moment}"] = digest(fitted(case, folder / "alone" / f"{case}-at-{moment}"))
+    interrupted, again = together / "growing-at-7", together / "again"
+    if ranks.main():
+        shutil.copytree(interrupted, again)
+    digests["again"] = digest(fitted("growing", again))
     model = model_of().double()
     return {
         "talk": talk(),

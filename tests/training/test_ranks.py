@@ -71,6 +71,11 @@ def test_one_goes_on_from_a_checkpoint_of_two(case: str, moment: int, folder: Pa
     assert_close(directory, folder / "alone" / case)
 
 
+def test_two_that_were_interrupted_end_the_same_bit_for_bit(folder: Path, found: list[dict[str, Any]]):
+    assert found[0]["digests"]["again"] == found[0]["digests"]["growing"]
+    assert log_of(folder / "together" / "again") == log_of(folder / "together" / "growing")
+
+
 def test_two_score_as_one_bit_for_bit(found: list[dict[str, Any]]):
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

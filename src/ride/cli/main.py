@@ -3,12 +3,13 @@
 import importlib
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from difflib import get_close_matches
 from importlib.metadata import version
 
 from ride.cli.options import Options, UsageError
-from ride.cli.together import Together, is_first, started_together
+from ride.cli.together import Together, is_first, leave, started_together
 from ride.errors import RankError, RideError
 
 COMMANDS = {
@@ -51,11 +52,11 @@ def _run_together(words: list[str]) -> int:
     except RankError as error:
         status, last_words = _complain(str(error), FAILED)
     except Exception:
-        if together and not together.speaks():
-            return FAILED
-        raise
-    if last_words and (together.speaks() if together else is_first()):
-        print(last_words, file=sys.stderr, flush=True)
+        status, last_words = FAILED, traceback.format_exc().rstrip()
+    if last_words:
+        if together.speaks() if together else is_first():
+            print(last_words, file=sys.stderr)
+        leave(status)
     return status
 
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout, suppress
 from datetime import timedelta
@@ -27,6 +28,13 @@ def is_first() -> bool:
     return os.environ["RANK"] == "0"
 
 
+def leave(status: int) -> NoReturn:
+    """End this process at once: what PyTorch does at its end waits for the others, or aborts where they are gone."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
 class Together:
     """Rank 0 speaks for all while the work goes well, and the first process that fails when it ends.
 
@@ -35,6 +43,9 @@ class Together:
     """
 
     def __init__(self) -> None:
+        # Before PyTorch is there: of a process that has ended it would warn the others at length.
+        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
+
         import torch
         from torch import distributed as dist
         from torch.distributed.rendezvous import rendezvous
@@ -50,10 +61,15 @@ class Together:
 
     @contextmanager
     def quiet(self) -> Iterator[None]:
-        """Let only rank 0 print, and take being told to end for an interrupt, after which nothing is half-written."""
+        """Let only rank 0 print, and take being told to end for an interrupt, after which nothing is half-written.
+
+        After the block nothing ends this process but itself.
+        """
         with ExitStack() as stack:
-            before = signal.signal(signal.SIGTERM, _interrupt)
-            stack.callback(signal.signal, signal.SIGTERM, before)
+            signal.signal(signal.SIGTERM, _interrupt)
+            # The others will be told to end because this one does; that must not take the last words out of its mouth.
+            stack.callback(signal.signal, signal.SIGTERM, signal.SIG_IGN)
+            stack.callback(signal.signal, signal.SIGINT, signal.SIG_IGN)
             if self.rank:
                 nowhere = stack.enter_context(open(os.devnull, "w"))
                 stack.enter_context(redirect_stdout(nowhere))
@@ -62,9 +78,6 @@ class Together:
 
     def speaks(self) -> bool:
         """Whether no other process has said yet why all of them end."""
-        # The others will be told to end because this one does; that must not take the words out of its mouth.
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, signal.SIG_IGN)
         try:
             return bool(self._store.add(SPOKEN, 1) == 1)
         except RuntimeError:
