@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from ride.models.ride import RIDE, RIDEConfig
     from ride.models.slstm import SpatialLSTM
     from ride.models.whitening import ConditionalWhitening
-    from ride.training import FitConfig, fit
+    from ride.training.config import FitConfig
+    from ride.training.fit import fit
 
 __all__ = [
     "MCGSM",

@@ -19,3 +19,7 @@ class ConfigError(RideError, ValueError):
 
 class OutputError(RideError):
     """A file or directory that cannot be written; nothing half-written is left behind."""
+
+
+class RankError(RideError):
+    """The processes of a run on several have lost each other, or were not started alike."""

@@ -1,5 +1,6 @@
 """Arrays and tensors as pictures."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 import torch
 from tests.training.conftest import correlated, pictures
 
+from ride.data import LazyPictures, dequantize, seeded
 from ride.errors import DataError
 from ride.training.images import as_pictures
 
@@ -78,3 +80,14 @@ def test_the_array_that_was_given_is_not_changed_by_what_comes_of_it():
 def test_anything_else_is_refused_by_name(images: Any, message: str):
     with pytest.raises(DataError, match=message):
         as_pictures(images)
+
+
+@pytest.mark.parametrize("images", [BYTES, FLOATS])
+def test_a_mapped_array_is_read_when_it_is_asked_for(images: np.ndarray, tmp_path: Path):
+    np.save(tmp_path / "many.npy", images)
+    found = as_pictures(np.load(tmp_path / "many.npy", mmap_mode="r"), "photo")
+    assert isinstance(found, LazyPictures)
+    assert [picture.name for picture in found] == ["photo 0", "photo 1"]
+    np.testing.assert_array_equal(np.stack([picture.pixels for picture in found]), images)
+    assert as_pictures(found) is found
+    assert dequantize(found[0], seeded(0)).shape == (6, 7)

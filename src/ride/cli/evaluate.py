@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from tyro.conf import Positional, arg
 
@@ -22,9 +22,11 @@ class Command(Options):
     a .safetensors file; without it the bundled model bsds300 is used.
 
     An 8-bit image of r bit/px can be stored without loss in 8 - r bits a pixel by a code built on the
-    model. Images of any size are scored exactly and in bounded memory.
+    model. Images of any size are scored exactly and in bounded memory. `torchrun --nproc-per-node N -m ride evaluate`
+    divides the images over N processes.
     """
 
+    divided: ClassVar[bool] = True
     sources: Annotated[Positional[tuple[str, ...]], arg(metavar="[MODEL] DATA", help_behavior_hint="(required)")]
     """The model (optional) and the images."""
     tile: int | None = None
@@ -45,6 +47,7 @@ class Command(Options):
         device = self.start()
         name, source = self.sources if len(self.sources) == 2 else ("bsds300", self.sources[0])
 
+        from ride import ranks
         from ride.evaluation import evaluate
         from ride.experiments.pictures import Panel, draw
         from ride.models.files import load
@@ -59,11 +62,12 @@ class Command(Options):
         )
         folder = output_directory(self.maps) if self.maps else None
         drawn: list[str] = []
+        own = ranks.dealt(range(len(pictures)))
 
         def draw_map(name: str, image: "Tensor", log_prob: "Tensor") -> None:
             assert folder
             # Numbered: two folders may hold images of one name.
-            path = folder / f"{len(drawn):04d}-{Path(name).stem}.png"
+            path = folder / f"{own[len(drawn)]:04d}-{Path(name).stem}.png"
             draw(path, [[Panel(Path(name).name, image), Panel("bits per pixel", log_prob / math.log(2), bits=True)]])
             drawn.append(str(path))
 
@@ -78,10 +82,13 @@ class Command(Options):
                 progress=progress,
                 each=draw_map if folder else None,
             )
+        parts = ranks.gather(drawn)
+        # They were dealt out one by one, and so they are collected.
+        written = [parts[k % len(parts)][k // len(parts)] for k in range(sum(map(len, parts)))]
         self.say(str(rate))
-        for path in drawn:
+        for path in written:
             self.say(f"wrote {path}")
-        self.give({**rate.to_json(), "data": source, "written": drawn})
+        self.give({**rate.to_json(), "data": source, "written": written})
 
     def kept(self) -> str:
         """Say what maps are there."""

@@ -3,12 +3,14 @@
 import importlib
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from difflib import get_close_matches
 from importlib.metadata import version
 
 from ride.cli.options import Options, UsageError
-from ride.errors import RideError
+from ride.cli.together import Together, is_first, leave, started_together
+from ride.errors import RankError, RideError
 
 COMMANDS = {
     "demo": "train, compare, score, sample and draw in a few minutes",
@@ -27,14 +29,47 @@ FAILED, USAGE, INTERRUPTED = 1, 2, 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run `ride` with the given arguments (of the process by default) and return its exit status."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    if started_together():
+        return _run_together(words)
+    status, last_words = _run(words)
+    if last_words:
+        print(last_words, file=sys.stderr)
+    return status
+
+
+def _run_together(words: list[str]) -> int:
+    """Do this process's part of the work; of all that end with last words one says them."""
+    together: Together | None = None
+    try:
+        together = Together()
+        with together.quiet():
+            status, last_words = _run(words)
+            if not last_words:
+                together.part()
+    except KeyboardInterrupt:
+        # Before the work or after it.
+        status, last_words = INTERRUPTED, "ride: interrupted"
+    except RankError as error:
+        status, last_words = _complain(str(error), FAILED)
+    except Exception:
+        status, last_words = FAILED, traceback.format_exc().rstrip()
+    if last_words:
+        if together.speaks() if together else is_first():
+            print(last_words, file=sys.stderr)
+        leave(status)
+    return status
+
+
+def _run(words: list[str]) -> tuple[int, str]:
+    """Run `ride`: the exit status, and what remains to be said of a failure."""
     if not words or words[0] in ("-h", "--help", "help"):
         from ride.cli.welcome import welcome
 
         welcome(COMMANDS)
-        return 0
+        return 0, ""
     if words[0] == "--version":
         print(f"ride {version('ride-density')}")
-        return 0
+        return 0, ""
     if words[0] not in COMMANDS:
         near = get_close_matches(words[0], COMMANDS, n=1)
         hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(COMMANDS)}"
@@ -42,6 +77,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command: Options | None = None
     try:
         command = _parse(words[0], words[1:])
+        if started_together() and not command.divided:
+            raise UsageError(f"ride {words[0]} works in one process: start it without torchrun")
         command.run()
     except RideError as error:
         if os.environ.get("RIDE_DEBUG"):
@@ -50,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         # Whoever reads, such as `head`, has seen enough; Python would complain once more when it flushes at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILED
+        return FAILED, ""
     except OSError as error:
         if os.environ.get("RIDE_DEBUG"):
             raise
@@ -61,12 +98,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         return _complain("there is not enough memory for this: use smaller or fewer images, or --tile", FAILED)
     except KeyboardInterrupt:
-        print(f"ride: interrupted: {command.kept() if command else 'nothing was written'}", file=sys.stderr)
-        return INTERRUPTED
+        return INTERRUPTED, f"ride: interrupted: {command.kept() if command else 'nothing was written'}"
     except SystemExit as stop:
         # The parser has said what was wrong, or printed its help.
-        return stop.code if isinstance(stop.code, int) else FAILED
-    return 0
+        return stop.code if isinstance(stop.code, int) else FAILED, ""
+    return 0, ""
 
 
 def _parse(name: str, words: list[str]) -> Options:
@@ -82,6 +118,5 @@ def _out_of_memory(error: Exception) -> bool:
     return isinstance(error, MemoryError) or "out of memory" in str(error) or "allocate memory" in str(error)
 
 
-def _complain(message: str, status: int) -> int:
-    print(f"ride: error: {' '.join(message.split())}", file=sys.stderr)
-    return status
+def _complain(message: str, status: int) -> tuple[int, str]:
+    return status, f"ride: error: {' '.join(message.split())}"

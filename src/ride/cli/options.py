@@ -1,13 +1,16 @@
 """What all commands have in common: their options, and how they speak."""
 
 import json as json_format
+import math
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from ride.cli.together import started_together
 from ride.errors import ConfigError, OutputError, RideError
 from ride.progress import Progress
 
@@ -25,6 +28,8 @@ class UsageError(RideError):
 class Options:
     """A command; its fields are its arguments."""
 
+    divided: ClassVar[bool] = False
+    """Whether several processes that torchrun starts share the work."""
     seed: int = 0
     """Of everything that is drawn at random; the same seed gives the same result."""
     device: str = "cpu"
@@ -63,6 +68,8 @@ class Options:
             device = None
         if device is None or device.type not in ("cpu", "cuda"):
             raise ConfigError(f"--device must be cpu, cuda or cuda:N, not {self.device}")
+        if device.type == "cuda" and started_together():
+            return self._own_device(device)
         count = torch.cuda.device_count()
         if device.type == "cuda" and (device.index or 0) >= count:
             raise ConfigError(
@@ -70,6 +77,21 @@ class Options:
                 " leave the option out to compute on the processor"
             )
         return device
+
+    def _own_device(self, device: "torch.device") -> "torch.device":
+        """One for each process of a machine."""
+        import torch
+
+        if device.index is not None:
+            raise ConfigError(f"--device {self.device} is one for all processes: give cuda, and each takes its own")
+        own, count = int(os.environ.get("LOCAL_RANK", 0)), torch.cuda.device_count()
+        if own >= count:
+            raise ConfigError(
+                f"--device cuda needs a CUDA device for each process and PyTorch finds {count} on this machine: start"
+                " fewer processes on it, or leave the option out"
+            )
+        torch.cuda.set_device(own)
+        return torch.device("cuda", own)
 
     def say(self, text: str) -> None:
         """Print for a person, unless standard output is kept for JSON."""
@@ -123,12 +145,13 @@ class Options:
             print(f"ride: skipped: {reason}", file=sys.stderr)
         return pictures
 
-    def listed(self, pictures: "Sequence[Picture]") -> "list[Picture]":
-        """The images in a list; dead leaves are made for it, under a bar."""
+    def listed(self, pictures: "Sequence[Picture]") -> "Sequence[Picture]":
+        """Dead leaves in a list, made for it under a bar, if memory is to hold them; other images as they are."""
         from ride.data import DeadLeaves
+        from ride.data.sources import KEPT_BYTES
 
-        if not isinstance(pictures, DeadLeaves):
-            return list(pictures)
+        if not isinstance(pictures, DeadLeaves) or len(pictures) * math.prod(pictures.size) > KEPT_BYTES:
+            return pictures
         with self.progress("making dead leaves") as progress:
             made = []
             for picture in pictures:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from tyro.conf import Positional, arg
@@ -26,9 +26,11 @@ class Command(Options):
 
     DATA is a folder, a glob in quotes, one image, an .npy or .npz, or `deadleaves`. The run writes its
     settings, a log in JSON lines, checkpoints and its best model into the folder OUT. Interrupt it at will:
-    the same command goes on where it was, to the same model bit for bit.
+    the same command goes on where it was, to the same model bit for bit. `torchrun --nproc-per-node N -m ride train`
+    divides the work over N processes.
     """
 
+    divided: ClassVar[bool] = True
     data: Annotated[Positional[str], arg(metavar="DATA")]
     """The training images."""
     out: Path

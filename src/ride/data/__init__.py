@@ -3,6 +3,7 @@
 from ride.data.crops import CropSampler
 from ride.data.deadleaves import DeadLeaves, Leaves
 from ride.data.dequantize import dequantize
+from ride.data.lazy import LazyPictures
 from ride.data.picture import Picture
 from ride.data.pixels import Pixels
 from ride.data.seeds import seeded
@@ -13,6 +14,7 @@ from ride.data.tiles import Tiles
 __all__ = [
     "CropSampler",
     "DeadLeaves",
+    "LazyPictures",
     "Leaves",
     "Picture",
     "Pixels",

@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 from jaxtyping import Float
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ride.data.picture import Picture
@@ -10,9 +11,14 @@ from ride.data.picture import Picture
 
 def dequantize(picture: Picture, generator: torch.Generator) -> Float[Tensor, "H W *M"]:
     """Pixels in units of the full range, in [0, 1); continuous pictures come back as they are."""
-    # torch can do few things with 16 bits.
-    pixels = picture.pixels.astype(np.int32) if picture.levels == 65536 else picture.pixels
-    return add_noise(torch.from_numpy(np.ascontiguousarray(pixels)), picture.levels, generator)
+    # A copy where a file is mapped: torch takes no arrays that cannot be written.
+    pixels = np.require(wide(picture.pixels), requirements=["C", "W"])
+    return add_noise(torch.from_numpy(pixels), picture.levels, generator)
+
+
+def wide(pixels: NDArray[np.generic]) -> NDArray[np.generic]:
+    """The same numbers in 32 bits where they have 16, with which torch can do few things."""
+    return pixels.astype(np.int32) if pixels.dtype == np.uint16 else pixels
 
 
 def add_noise(pixels: Tensor, levels: int | None, generator: torch.Generator) -> Tensor:

@@ -23,3 +23,17 @@ class LazyPictures(Sequence[Picture]):
     @abstractmethod
     def _picture(self, index: int) -> Picture:
         """Picture `index`, from 0."""
+
+
+class Chosen(LazyPictures):
+    """Some of other pictures, by their numbers; none is made before it is asked for."""
+
+    def __init__(self, pictures: Sequence[Picture], numbers: Sequence[int]) -> None:
+        self._pictures, self._numbers = pictures, numbers
+
+    def __len__(self) -> int:
+        """How many were chosen."""
+        return len(self._numbers)
+
+    def _picture(self, index: int) -> Picture:
+        return self._pictures[self._numbers[index]]

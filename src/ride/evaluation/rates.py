@@ -5,12 +5,13 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from ride import ranks
 from ride.data import Picture, dequantize, seeded
 from ride.errors import ConfigError, DataError
 from ride.evaluation.bands import MEMORY, log_prob_maps
@@ -104,6 +105,17 @@ class Rate:
         )
 
 
+class _Scored(NamedTuple):
+    """One picture, as ranks tell each other of it; in order by its number."""
+
+    number: int
+    levels: int | None
+    channels: int
+    name: str
+    bits_per_pixel: float
+    pixels: int
+
+
 def evaluate(
     model: RIDE | Histogram,
     pictures: Sequence[Picture],
@@ -118,6 +130,9 @@ def evaluate(
 ) -> Rate:
     """Score pictures with a model, where it lies, in bounded memory.
 
+    Within a process group of `torch.distributed` all its processes make this call, with the same model and pictures.
+    The pictures are dealt out to them, each is scored by one as it would be by a process alone, and all get the rate.
+
     Args:
         model: a RIDE (an MCGSM is one without layers) or the factorial baseline.
         pictures: they may differ in size, not in their number of channels.
@@ -128,13 +143,14 @@ def evaluate(
         seed: of the dequantisation noise; picture k depends on (seed, k) only.
         name: of the model, in the rate.
         memory: bytes of activations to hold at once.
-        progress: called with the thousandths done and all.
+        progress: called with the thousandths done and all, of this process.
         each: called with each picture's name, image [H, W] or [H, W, M] and log-likelihoods [H', W'] in
-            nats; for whole images without an ensemble.
+            nats, by the process that scored it, in order; for whole images without an ensemble.
 
     Raises:
         DataError: there are no pictures, or one is smaller than the neighborhood or the tile.
         ConfigError: the model is for another number of channels, or the settings do not go together.
+        RankError: another process of the group has ended.
     """
     if ensemble and isinstance(model, Histogram):
         raise ConfigError("a factorial model is the same under all flips and transposes: leave out the ensemble")
@@ -145,31 +161,31 @@ def evaluate(
     if not len(pictures):
         raise DataError("there are no pictures to score")
     like = model.log_density if isinstance(model, Histogram) else model.whitening.mean_out
-    rates: list[PictureRate] = []
-    levels: set[int | None] = set()
-    channels: set[int] = set()
-    for index, picture in enumerate(pictures):
+    scored: list[_Scored] = []
+    own = ranks.dealt(range(len(pictures)))
+    for done, index in enumerate(own):
+        picture = pictures[index]
         image = dequantize(picture, seeded(seed, index)).to(like)
-        channels.add(picture.channels)
-        levels.add(picture.levels)
         images = image.unsqueeze(0) if tile is None else _tiles(image, tile, picture.name)
-        within = _within(progress, index, len(pictures), picture.name)
+        within = _within(progress, done, len(own), picture.name)
         try:
             total, pixels, values = _score(model, images, ensemble, memory, within)
         except DataError as error:
             raise DataError(f"{picture.name}: {error}") from error
         if each:
             each(picture.name, image, values[0])
-        rates.append(PictureRate(picture.name, total / LOG_2 / pixels, pixels))
+        scored.append(_Scored(index, picture.levels, picture.channels, picture.name, total / LOG_2 / pixels, pixels))
         within(1, 1)
+    found = sorted(_Scored(*one) for part in ranks.gather(scored) for one in part)
+    levels = {one.levels for one in found}
     return _rate(
-        rates,
+        [PictureRate(one.name, one.bits_per_pixel, one.pixels) for one in found],
         model=name or ("histogram of single pixels" if isinstance(model, Histogram) else "model"),
         tile=tile,
         ensemble=ensemble,
         seed=seed,
         levels=levels.pop() if len(levels) == 1 else None,
-        channels=channels.pop(),
+        channels=found[0].channels,
         device=str(like.device),
     )
 

@@ -1,6 +1,6 @@
 """The patches of each gradient step, as a function of the seed and the step alone, so that a run can be resumed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -14,12 +14,7 @@ class Batches:
 
     def __init__(self, images: Sequence[Picture], config: FitConfig) -> None:
         self.config = config
-        if config.noise == "fixed":
-            images = [
-                Picture(image.name, dequantize(image, seeded(config.seed, "noise", index)).numpy(), None)
-                for index, image in enumerate(images)
-            ]
-        self.pixels = Pixels(images)
+        self.pixels = Pixels(_with_noise(images, config.seed) if config.noise == "fixed" else images)
         self._crops: CropSampler | None = None
         self._tiles: Tiles | None = None
         self._order = (-1, torch.empty(0))
@@ -70,3 +65,9 @@ class Batches:
             count = len(self.tiles(stage.patch)) * self._twins
             self._order = (number, torch.randperm(count, generator=seeded(self.config.seed, "order", number)))
         return self._order[1]
+
+
+def _with_noise(images: Iterable[Picture], seed: int) -> Iterator[Picture]:
+    """The images with the noise that each of them keeps, one at a time."""
+    for index, image in enumerate(images):
+        yield Picture(image.name, dequantize(image, seeded(seed, "noise", index)).numpy(), None)

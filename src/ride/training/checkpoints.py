@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
+from ride import ranks
 from ride.atomic import write_bytes
 from ride.errors import ModelError
 
@@ -21,9 +22,7 @@ def save_checkpoint(path: Path, tree: Any) -> None:
     Raises:
         OutputError: the file cannot be written; the one before stays as it was.
     """
-    tensors: dict[str, Tensor] = {}
-    plan = json.dumps(_pack(tree, tensors))
-    write_bytes(path, safetensors.torch.save(tensors, {"tree": plan, "sha256": _digest(plan, tensors)}))
+    write_bytes(path, _encode(tree))
 
 
 def load_checkpoint(path: Path) -> Any:
@@ -33,15 +32,36 @@ def load_checkpoint(path: Path) -> Any:
         ModelError: the file is not a checkpoint or is damaged.
     """
     try:
-        data = path.read_bytes()
-        tensors = safetensors.torch.load(data)
-        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
-        texts = header["__metadata__"]
-        if texts.get("sha256") != _digest(texts["tree"], tensors):
-            raise ValueError("its contents do not match its checksum")
-        return _unpack(json.loads(texts["tree"]), tensors)
+        return _decode(path.read_bytes())
     except (safetensors.SafetensorError, KeyError, TypeError, ValueError, RuntimeError, OSError) as error:
         raise ModelError(f"{path} is not a readable checkpoint ({error}): remove it to start the run anew") from error
+
+
+def from_main(make: Callable[[], Any]) -> Any:
+    """The tree that `make` returns on rank 0, where alone it is called, on all ranks.
+
+    Raises:
+        RideError: what it raised there.
+    """
+    if ranks.count() == 1:
+        return make()
+    return _decode(ranks.from_main(lambda: _encode(make())))
+
+
+def _encode(tree: Any) -> bytes:
+    tensors: dict[str, Tensor] = {}
+    plan = json.dumps(_pack(tree, tensors))
+    return safetensors.torch.save(tensors, {"tree": plan, "sha256": _digest(plan, tensors)})
+
+
+def _decode(data: bytes) -> Any:
+    """The tree of a checkpoint; raises what its parts raise where they are damaged."""
+    tensors = safetensors.torch.load(data)
+    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+    texts = header["__metadata__"]
+    if texts.get("sha256") != _digest(texts["tree"], tensors):
+        raise ValueError("its contents do not match its checksum")
+    return _unpack(json.loads(texts["tree"]), tensors)
 
 
 def _pack(tree: Any, tensors: dict[str, Tensor]) -> Any:

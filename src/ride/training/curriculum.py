@@ -5,24 +5,28 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
 import torch
 from torch import Tensor, nn
 
+from ride import ranks
 from ride.data import Picture, Pixels, Tiles
 from ride.errors import ConfigError, DataError, ModelError
 from ride.models.files import save
 from ride.models.ride import RIDE
 from ride.progress import Progress
 from ride.training.batches import Batches
+from ride.training.checkpoints import from_main
 from ride.training.checks import check_fit, head_patch, held_out_tile
 from ride.training.config import FitConfig, Stage
 from ride.training.features import head_pixels, single_pixels
+from ride.training.gradients import descent
 from ride.training.head import HeadState, fit_head
 from ride.training.position import Position, Work
-from ride.training.run import Run
+from ride.training.run import CHECKPOINT, Run
 from ride.training.schedule import learning_rate
 from ride.training.scoring import held_out_tiles, mean_rate, training_patches
 
@@ -31,7 +35,12 @@ LOG_STEPS = 100
 
 
 class Curriculum:
-    """One run: the model, the data, where it stands, and its directory if it has one."""
+    """One run: the model, the data, where it stands, and its directory if it has one.
+
+    On several ranks each has all of this and comes to the same decisions from the same numbers. Patches and pixels are
+    drawn by all of them and divided, so that a run is a function of its seed and not of their number. Rank 0 alone
+    has the directory and tells of the progress.
+    """
 
     def __init__(
         self,
@@ -45,7 +54,8 @@ class Curriculum:
     ) -> None:
         if not len(images):
             raise DataError("there are no images to train on")
-        self.model, self.config, self.card, self.progress = model, config, card, progress
+        self.model, self.config, self.card = model, config, card
+        self.progress = progress if ranks.main() else None
         self.batches, n = Batches(images, config), model.neighborhood
         held_out = Pixels(valid_images) if len(valid_images) else None
         check_fit(model, config, self.batches.pixels, held_out)
@@ -65,10 +75,15 @@ class Curriculum:
             },
         }
         self._check_card()
-        self.directory = Run(Path(directory), settings) if directory else None
-        if self.directory and (tree := self.directory.restore()):
-            self._restore(self.directory, tree)
+        _check_alike(settings)
+        self.directory: Run | None = None
+        self.resumable = bool(directory)
+        begun = from_main(lambda: self._open(directory, settings))
+        if begun["checkpoint"]:
+            self._restore(Path(directory or ""), begun["checkpoint"])
         else:
+            # Equal models may have been meant, and only the one of rank 0 is known to be.
+            self._put(begun["layers"], begun["model"])
             self._checkpoint(always=True)
 
     def work_through(self) -> None:
@@ -86,10 +101,16 @@ class Curriculum:
             self._finish(stage)
         self._put(position.best_layers, self.best)
 
+    def _open(self, directory: str | Path | None, settings: dict[str, Any]) -> dict[str, Any]:
+        """What the run goes on from, and the model that it begins with if that is nothing."""
+        self.directory = Run(Path(directory), settings) if directory else None
+        return {"checkpoint": self.directory.restore() if self.directory else None, **self._parameters()}
+
     def _start(self, stage: Stage) -> None:
         config, position, model = self.config, self.position, self.model
         if position.stage == 0 and not model.whitening.fitted:
             self._tell("fitting the conditional whitening")
+            # Each rank by itself: all read the same pixels, in the same order.
             model.fit_whitening(single_pixels(model, self.batches, config.whitening_pixels, "whitening"))
             for layer in model.stack:
                 layer.set_forget_bias(config.forget_bias)
@@ -111,15 +132,14 @@ class Curriculum:
             for group in optimizer.param_groups:
                 group["lr"] = rate
             patches = self.batches.draw(position.stage, stage, position.step)
-            optimizer.zero_grad()
-            objective = model.mean_log_prob(patches.to(model.whitening.mean_out))
-            self._expect_finite(float(objective.detach()))
-            (-objective).backward()
+            own = ranks.share(patches).to(model.whitening.mean_out)
+            objective = float(descent(parameters, partial(model.mean_log_prob, own), len(own) / len(patches)))
+            self._expect_finite(objective)
             if config.clip is not None:
                 nn.utils.clip_grad_norm_(parameters, config.clip)
             optimizer.step()
             position.step += 1
-            position.rates, position.counted = position.rates + float(objective.detach()), position.counted + 1
+            position.rates, position.counted = position.rates + objective, position.counted + 1
             mean = position.rates / position.counted
             if position.step % LOG_STEPS == 0 or position.step == total:
                 self._log("steps", mean, step=position.step, steps=total, learning_rate=rate)
@@ -215,7 +235,7 @@ class Curriculum:
             kept = "; the best model of the stages before is kept"
         raise ConfigError(
             f"training diverged, the log-likelihood is not finite at {place} of stage {position.stage + 1}: give this "
-            f"stage a learning rate below {stage.rate:g}" + (" and another directory" if self.directory else "") + kept
+            f"stage a learning rate below {stage.rate:g}" + (" and another directory" if self.resumable else "") + kept
         )
 
     def _tell(self, message: str) -> None:
@@ -243,8 +263,7 @@ class Curriculum:
         self.directory.save(
             {
                 "position": vars(self.position),
-                "layers": len(self.model.layers),
-                "model": dict(self.model.state_dict()),
+                **self._parameters(),
                 "optimizer": self.optimizer.state_dict() if self.optimizer else None,
                 "head": vars(self.head) if self.head else None,
                 "best": self.best,
@@ -252,7 +271,10 @@ class Curriculum:
         )
         self.saved = time.monotonic()
 
-    def _restore(self, directory: Run, tree: dict[str, Any]) -> None:
+    def _parameters(self) -> dict[str, Any]:
+        return {"layers": len(self.model.layers), "model": dict(self.model.state_dict())}
+
+    def _restore(self, directory: Path, tree: dict[str, Any]) -> None:
         try:
             self.position = Position(**tree["position"])
             self._put(tree["layers"], tree["model"])
@@ -262,7 +284,7 @@ class Curriculum:
             self.best = tree["best"]
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise ModelError(
-                f"{directory.checkpoint_path} does not fit this run ({error}): remove it to start the run anew"
+                f"{directory / CHECKPOINT} does not fit this run ({error}): remove it to start the run anew"
             ) from error
 
     def _put(self, layers: int, tensors: dict[str, Tensor]) -> None:
@@ -272,3 +294,20 @@ class Curriculum:
             with torch.random.fork_rng(devices=[]):
                 self.model.set_depth(layers)
         self.model.load_state_dict(tensors)
+
+
+def _check_alike(settings: dict[str, Any]) -> None:
+    """Raise ConfigError on all ranks unless they were given the same."""
+    given = ranks.gather(settings)
+    for number, other in enumerate(given):
+        for part in settings:
+            if other[part] != given[0][part]:
+                raise ConfigError(
+                    f"process {number} was given another {part} than process 0: {_short(other[part])}, not "
+                    f"{_short(given[0][part])}; start all with the same command and the same images"
+                )
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 100 else text[:97] + "..."

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from ride import ranks
 from ride.data import seeded
 from ride.models.ride import RIDE
 from ride.training.batches import Batches
@@ -26,21 +27,30 @@ def single_pixels(model: RIDE, batches: Batches, count: int, purpose: str) -> It
 def head_pixels(
     model: RIDE, batches: Batches, patch: int, count: int, purpose: str, number: int
 ) -> tuple[Tensor, Tensor]:
-    """Hidden units [P, N] and whitened pixels [P, M] for L-BFGS in stage `number`.
+    """Hidden units [P, N] and whitened pixels [P, M] for L-BFGS in stage `number`: of several ranks, the part of this.
 
     Without layers exactly `count` single pixels; with them as many patches as hold at least so many.
     """
+    like = model.whitening.mean_out
     if not model.layers:
-        pairs = [model.hidden_states(crops) for crops in single_pixels(model, batches, count, f"{purpose} {number}")]
+        drawn = single_pixels(model, batches, count, f"{purpose} {number}")
     else:
-        sampler = batches.sampler((patch, patch))
-        height, width = model.neighborhood.predicted_shape(patch, patch)
-        pairs = []
-        for part, size in enumerate(_parts(math.ceil(count / (height * width)), PATCHES_AT_ONCE)):
-            patches = sampler.draw(size, seeded(batches.config.seed, purpose, number, part))
-            pairs.append(model.hidden_states(patches.to(model.whitening.mean_out)))
+        drawn = _patches(batches, patch, math.ceil(count / _predicted(model, patch)), purpose, number)
+    pairs = [(like.new_empty(0, model.head.inputs), like.new_empty(0, model.head.outputs))]
+    pairs += [model.hidden_states(own.to(like)) for patches in drawn if len(own := ranks.share(patches))]
     x, y = (torch.cat(columns) for columns in zip(*pairs, strict=True))
     return x, y
+
+
+def _predicted(model: RIDE, patch: int) -> int:
+    """Predicted pixels of a patch."""
+    return math.prod(model.neighborhood.predicted_shape(patch, patch))
+
+
+def _patches(batches: Batches, patch: int, count: int, purpose: str, number: int) -> Iterator[Tensor]:
+    sampler = batches.sampler((patch, patch))
+    for part, size in enumerate(_parts(count, PATCHES_AT_ONCE)):
+        yield sampler.draw(size, seeded(batches.config.seed, purpose, number, part))
 
 
 def _parts(count: int, most: int) -> list[int]:

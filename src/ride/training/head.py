@@ -8,7 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ride import ranks
 from ride.models.mcgsm import MCGSM
+from ride.training.gradients import descent
 
 CHECK_EVERY = 5
 """Iterations between looks at the held-out pixels."""
@@ -47,6 +49,9 @@ def fit_head(
     Ends early when the held-out pixels have not improved for `PATIENCE` looks, and keeps the parameters that were
     best on them, be it those from before. Nothing is done where the likelihood is not finite to begin with.
     `after_look` is called with the state at every look, for logs and checkpoints.
+
+    Of several ranks each gives its part of the pixels, which may be none. Value and gradient are summed over them, so
+    that all make the same steps.
     """
     parameters = [p for p in head.parameters() if p.requires_grad]
     optimizer = torch.optim.LBFGS(
@@ -58,16 +63,18 @@ def fit_head(
         line_search_fn="strong_wolfe",
     )
 
+    weight = _weight(pixels)
+    held_weight = _weight(held_out) if held_out else 0.0
+
     def loss() -> Tensor:
-        optimizer.zero_grad()
-        value = -head.mean_log_prob(*pixels)
-        value.backward()
-        return value
+        return -descent(parameters, lambda: head.mean_log_prob(*pixels), weight)
 
     @torch.no_grad()
     def look() -> tuple[float, float]:
-        rate = float(head.mean_log_prob(*pixels))
-        return rate, float(head.mean_log_prob(*held_out)) if held_out else rate
+        rate = weight * float(head.mean_log_prob(*pixels)) if weight else 0.0
+        held = held_weight * float(head.mean_log_prob(*held_out)) if held_out and held_weight else 0.0
+        rate, held = ranks.total(rate, held)
+        return rate, held if held_out else rate
 
     if state is None:
         rate, held = look()
@@ -97,6 +104,12 @@ def fit_head(
             after_look(state)
     _put(state.best_parameters, parameters)
     return state
+
+
+def _weight(pixels: Held) -> float:
+    """The part that this rank has of all pixels."""
+    own = len(pixels[0])
+    return own / ranks.total(own)[0]
 
 
 def _copies(parameters: list[nn.Parameter]) -> list[Tensor]:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from ride.data import Picture
+from ride.data import LazyPictures, Picture
 from ride.errors import DataError
 
 Images = Sequence[Picture] | Sequence[np.ndarray] | Sequence[Tensor] | np.ndarray | Tensor
@@ -15,10 +15,25 @@ Images = Sequence[Picture] | Sequence[np.ndarray] | Sequence[Tensor] | np.ndarra
 LEVELS = {np.dtype(np.uint8): 256, np.dtype(np.uint16): 65536}
 
 
-def as_pictures(images: Any, name: str = "image") -> list[Picture]:
+class Mapped(LazyPictures):
+    """The images of an array that is mapped from a file, read when they are asked for."""
+
+    def __init__(self, images: np.memmap, name: str) -> None:
+        self._images, self._name = images, name
+
+    def __len__(self) -> int:
+        """How many images there are."""
+        return len(self._images)
+
+    def _picture(self, index: int) -> Picture:
+        return _picture(f"{self._name} {index}", self._images[index])
+
+
+def as_pictures(images: Any, name: str = "image") -> Sequence[Picture]:
     """The images, see `Images`, as pictures; those without a name become `name` 0, 1 and so on.
 
-    Pixels of uint8 or uint16 are dequantised in training, floats from 0 to 1 are taken to be continuous.
+    Pixels of uint8 or uint16 are dequantised in training, floats from 0 to 1 are taken to be continuous. What need
+    not be in memory, pictures of files and an array mapped by `np.load(path, mmap_mode="r")`, is not read here.
 
     Raises:
         DataError: something else was given, or pixels that are not finite or outside [0, 1].
@@ -33,6 +48,10 @@ def as_pictures(images: Any, name: str = "image") -> list[Picture]:
             f"an array of images is [B, H, W] or [B, H, W, channels], not of shape {list(images.shape)}: "
             "give images[None] for a single one"
         )
+    if isinstance(images, LazyPictures):
+        return images
+    if isinstance(images, np.memmap):
+        return Mapped(images, name)
     # By number, which every sequence knows, and in order.
     return [_picture(f"{name} {index}", images[index]) for index in range(len(images))]
 

@@ -1,10 +1,14 @@
-"""The rate that decides which model is kept, always on the same pixels with the same noise."""
+"""The rate that decides which model is kept, always on the same pixels with the same noise.
+
+Batches of them are dealt out to the ranks, whole, so that each is scored as it would be by a process alone.
+"""
 
 from collections.abc import Iterable, Iterator
 
 import torch
 from torch import Tensor
 
+from ride import ranks
 from ride.data import Tiles, seeded
 from ride.models.ride import RIDE
 from ride.training.batches import Batches
@@ -16,23 +20,24 @@ PATCH_BATCHES = 10
 
 
 def held_out_tiles(tiles: Tiles, seed: int) -> Iterator[Tensor]:
-    """All tiles of the held-out images."""
-    for numbers in torch.arange(len(tiles)).split(TILES_AT_ONCE):
+    """All tiles of the held-out images, those of this rank."""
+    for numbers in ranks.dealt(torch.arange(len(tiles)).split(TILES_AT_ONCE)):
         yield tiles.batch(numbers, seeded(seed, "valid", int(numbers[0])))
 
 
 def training_patches(batches: Batches, stage: Stage) -> Iterator[Tensor]:
-    """Some patches of the training images."""
+    """Some patches of the training images, those of this rank."""
     sampler = batches.sampler((stage.patch, stage.patch))
-    for part in range(PATCH_BATCHES):
+    for part in ranks.dealt(range(PATCH_BATCHES)):
         yield sampler.draw(batches.config.batch_of(stage), seeded(batches.config.seed, "score", part))
 
 
 @torch.no_grad()
 def mean_rate(model: RIDE, batches: Iterable[Tensor]) -> float:
-    """Mean log-likelihood in nats per pixel of batches of patches of one size."""
-    total, count = 0.0, 0
+    """Mean log-likelihood in nats per pixel of the batches of all ranks, of patches of one size."""
+    total, count = 0.0, 0.0
     for patches in batches:
         total += float(model.mean_log_prob(patches.to(model.whitening.mean_out))) * len(patches)
         count += len(patches)
+    total, count = ranks.total(total, count)
     return total / count
