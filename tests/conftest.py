@@ -23,3 +23,12 @@ settings.load_profile("ride")
 @pytest.fixture(autouse=True)
 def _fixed_seed():
     torch.manual_seed(0)
+
+
+@pytest.fixture
+def two_threads():
+    """Work is divided over two threads, on however many cores."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)

@@ -1,12 +1,14 @@
 """Log-likelihood of every pixel of images of any size, in bounded memory."""
 
 from collections.abc import Callable
+from threading import Lock
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from ride.models.ride import RIDE, BandState
+from ride.threads import spread
 
 MEMORY = 256 * 2**20
 """Bytes of activations that scoring may hold at once unless told otherwise."""
@@ -36,30 +38,39 @@ def log_prob_maps(
 ) -> Float[Tensor, "B H2 W2"]:
     """`RIDE.log_prob`, exactly, with at most about `memory` bytes of activations; no gradient.
 
-    Where the images do not fit at once, a few are taken at a time; where one image does not, bands of its
-    rows, each starting from the state that the band above has left. `progress` is called with the predicted
-    rows done and all.
+    Several images are divided over threads. Where a thread's images do not fit at once, a few are taken at a time;
+    where one image does not, bands of its rows, each starting from the state that the band above has left. `progress`
+    is called with the predicted rows done and all.
 
     Raises:
         DataError: the images are smaller than the neighborhood.
     """
     height, width = model.neighborhood.predicted_shape(*images.shape[1:3])
-    room = max(1, memory // bytes_per_pixel(model))
-    rows = min(height, max(1, room // width))
-    count = max(1, room // (height * width))
-    values = images.new_empty(images.shape[0], height, width)
-    done, total = 0, images.shape[0] * height
-    for first in range(0, images.shape[0], count):
-        some = slice(first, min(first + count, images.shape[0]))
-        state: BandState | None = None
-        for top in range(0, height, rows):
-            bottom = min(top + rows, height)
-            band = images[some, top : bottom + model.neighborhood.radius]
-            values[some, top:bottom], state = model.log_prob_band(band, state)
-            done += (some.stop - first) * (bottom - top)
+    done, total, lock = 0, images.shape[0] * height, Lock()
+
+    def tell(rows: int) -> None:
+        nonlocal done
+        with lock:
+            done += rows
             if progress:
                 progress(done, total)
-    return values
+
+    each = memory // max(1, min(torch.get_num_threads(), len(images)))
+    room = max(1, each // bytes_per_pixel(model))
+    rows, count = min(height, max(1, room // width)), max(1, room // (height * width))
+
+    def score(some: Tensor) -> Tensor:
+        values = some.new_empty(len(some), height, width)
+        for part, maps in zip(some.split(count), values.split(count), strict=True):
+            state: BandState | None = None
+            for top in range(0, height, rows):
+                bottom = min(top + rows, height)
+                band = part[:, top : bottom + model.neighborhood.radius]
+                maps[:, top:bottom], state = model.log_prob_band(band, state)
+                tell(len(part) * (bottom - top))
+        return values
+
+    return torch.cat(spread(score, images))
 
 
 def log_prob_map(

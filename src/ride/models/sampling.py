@@ -9,6 +9,7 @@ from ride.errors import ConfigError
 from ride.models.frontier import Bounds, Drawable, fill
 from ride.models.whitening import ConditionalWhitening
 from ride.progress import Progress
+from ride.threads import spread
 
 MARGIN = 8
 """Rows above and columns on either side of a sampled image that are drawn and then cut off."""
@@ -63,7 +64,12 @@ def draw_images(
     start = torch.stack(images)
     if bounds is not None:
         start = start.clamp(*bounds)
-    drawn = fill(model, start, None, torch.stack(u), torch.stack(z), bounds, progress)
+
+    def draw(number: Tensor, images: Tensor, u: Tensor, z: Tensor) -> Tensor:
+        # All threads are about equally far.
+        return fill(model, images, None, u, z, bounds, progress if number[0] == 0 else None)
+
+    drawn = torch.cat(spread(draw, torch.arange(batch), start, torch.stack(u), torch.stack(z)))
     edge = radius + MARGIN
     drawn = drawn[:, edge:, edge : edge + width]
     return drawn.squeeze(-1) if channels == 1 else drawn

@@ -5,7 +5,6 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -32,6 +31,8 @@ from ride.training.scoring import held_out_tiles, mean_rate, training_patches
 
 CHECKPOINT_SECONDS = 60.0
 LOG_STEPS = 100
+LEAST_PATCHES = 4
+"""Patches for a thread of its own: with fewer the products of a diagonal are too small."""
 
 
 class Curriculum:
@@ -133,7 +134,8 @@ class Curriculum:
                 group["lr"] = rate
             patches = self.batches.draw(position.stage, stage, position.step)
             own = ranks.share(patches).to(model.whitening.mean_out)
-            objective = float(descent(parameters, partial(model.mean_log_prob, own), len(own) / len(patches)))
+            weight = len(own) / len(patches)
+            objective = float(descent(parameters, model.mean_log_prob, [own], weight, LEAST_PATCHES))
             self._expect_finite(objective)
             if config.clip is not None:
                 nn.utils.clip_grad_norm_(parameters, config.clip)

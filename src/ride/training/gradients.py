@@ -1,4 +1,4 @@
-"""The gradient of a mean over pixels that are divided over ranks."""
+"""The gradient of a mean over patches or pixels that are divided over ranks, and on each over threads."""
 
 from collections.abc import Callable, Sequence
 
@@ -6,25 +6,34 @@ import torch
 from torch import Tensor, nn
 
 from ride import ranks
+from ride.threads import spread
 
 
-def descent(parameters: Sequence[nn.Parameter], mean: Callable[[], Tensor], weight: float) -> Tensor:
+def descent(
+    parameters: Sequence[nn.Parameter],
+    mean: Callable[..., Tensor],
+    data: Sequence[Tensor],
+    weight: float,
+    least: int,
+) -> Tensor:
     """Set the gradients of minus the mean over all ranks, and return that mean (a scalar): equal on all ranks.
 
-    `mean` computes the mean over what this rank has, which is the part `weight` of what all have together; it is not
-    called where that is nothing. For a process alone this is what it computes itself, bit for bit.
+    `mean(*data)` is the mean over the rows that this rank has, which are the part `weight` of what all have together,
+    or over some of them; it is not called where there are none. A thread gets at least `least` rows. For a process
+    alone with one thread this is what `mean` computes itself, bit for bit.
     """
     parameters = [parameter for parameter in parameters if parameter.requires_grad]
-    for parameter in parameters:
-        parameter.grad = None
-    value = parameters[0].new_zeros(())
+    value, gradients = parameters[0].new_zeros(()), [torch.zeros_like(parameter) for parameter in parameters]
     if weight:
-        objective = weight * mean()
-        (-objective).backward()
-        value = objective.detach()
-    if ranks.count() > 1:
-        for parameter in parameters:
-            if parameter.grad is None:
-                parameter.grad = torch.zeros_like(parameter)
-        ranks.add_up([value, *(parameter.grad for parameter in parameters if parameter.grad is not None)])
+
+        def of_part(*rows: Tensor) -> tuple[Tensor, ...]:
+            objective = (weight * len(rows[0]) / len(data[0])) * mean(*rows)
+            slopes = torch.autograd.grad(-objective, parameters, allow_unused=True, materialize_grads=True)
+            return objective.detach(), *slopes
+
+        parts = zip(*spread(of_part, *data, least=least), strict=True)
+        value, *gradients = (sum(others, start=first).contiguous() for first, *others in parts)
+    ranks.add_up([value, *gradients])
+    for parameter, gradient in zip(parameters, gradients, strict=True):
+        parameter.grad = gradient
     return value

@@ -10,12 +10,15 @@ from torch import Tensor, nn
 
 from ride import ranks
 from ride.models.mcgsm import MCGSM
+from ride.threads import spread
 from ride.training.gradients import descent
 
 CHECK_EVERY = 5
 """Iterations between looks at the held-out pixels."""
 PATIENCE = 20
 """Looks without improvement after which L-BFGS ends: 100 iterations, as in the authors' program."""
+LEAST_PIXELS = 2000
+"""Pixels for a thread of its own."""
 LEAST_GAIN = 1e-7
 """Nats per pixel and look below which L-BFGS has converged (the arithmetic is single precision)."""
 
@@ -67,12 +70,12 @@ def fit_head(
     held_weight = _weight(held_out) if held_out else 0.0
 
     def loss() -> Tensor:
-        return -descent(parameters, lambda: head.mean_log_prob(*pixels), weight)
+        return -descent(parameters, head.mean_log_prob, pixels, weight, LEAST_PIXELS)
 
     @torch.no_grad()
     def look() -> tuple[float, float]:
-        rate = weight * float(head.mean_log_prob(*pixels)) if weight else 0.0
-        held = held_weight * float(head.mean_log_prob(*held_out)) if held_out and held_weight else 0.0
+        rate = weight * _mean(head, pixels) if weight else 0.0
+        held = held_weight * _mean(head, held_out) if held_out and held_weight else 0.0
         rate, held = ranks.total(rate, held)
         return rate, held if held_out else rate
 
@@ -110,6 +113,15 @@ def _weight(pixels: Held) -> float:
     """The part that this rank has of all pixels."""
     own = len(pixels[0])
     return own / ranks.total(own)[0]
+
+
+def _mean(head: MCGSM, pixels: Held) -> float:
+    """Mean log-likelihood of pixels in nats."""
+
+    def total(x: Tensor, y: Tensor) -> float:
+        return float(head.mean_log_prob(x, y)) * len(x)
+
+    return sum(spread(total, *pixels, least=LEAST_PIXELS)) / len(pixels[0])
 
 
 def _copies(parameters: list[nn.Parameter]) -> list[Tensor]:
