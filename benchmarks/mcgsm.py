@@ -1,118 +1,137 @@
-"""MCGSM, value and gradient, over the time of its bare matrix products.
+"""MCGSM, value and gradient, over the time of its matrix products and exponentials; L-BFGS over its gradients.
 
     python benchmarks/mcgsm.py [--json results.json]
 
-"Trained" parameters are spread as training leaves them: most of the exponentials underflow.
+Parameters are spread as training leaves them: most of the exponentials underflow.
 """
 
-import argparse
-import json
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from typing import Any
+from unittest import mock
 
 import torch
-from torch import Tensor
 
-from ride.models.mcgsm import MCGSM
-from timing import medians
+import floors
+from ride.models.mcgsm import MCGSM, native
+from ride.threads import spread
+from ride.training import head
+from ride.training.gradients import descent
+from timing import medians, options, record, with_threads
 
-COMPONENTS, SCALES, FEATURES = 32, 4, 32
-FLOOR_CHUNK = 1024
-
-
-def floor(x: Tensor) -> tuple[Callable[[], None], Callable[[], None]]:
-    """The products of value and parameters' gradients chunk by chunk; and the products of the inputs' gradient too."""
-    inputs = x.shape[1]
-    stack = torch.randn(FEATURES + COMPONENTS, inputs)
-    weights = torch.rand(COMPONENTS, FEATURES)
-    hidden, q = torch.empty(FEATURES + COMPONENTS, FLOOR_CHUNK), torch.empty(COMPONENTS, FLOOR_CHUNK)
-    squares = hidden[:FEATURES]
-    d_stack, d_weights = torch.empty_like(stack), torch.empty_like(weights)
-    d_x = torch.empty_like(x)
-
-    def parameters() -> None:
-        for part in x.split(FLOOR_CHUNK):
-            torch.mm(stack, part.t(), out=hidden)
-            torch.mm(weights, squares, out=q)
-            torch.mm(q, squares.t(), out=d_weights)
-            torch.mm(weights.t(), q, out=squares)
-            torch.mm(hidden, part, out=d_stack)
-
-    def everything() -> None:
-        parameters()
-        for part in d_x.split(FLOOR_CHUNK):
-            torch.mm(hidden.t(), stack, out=part)
-
-    return parameters, everything
+SIZES = ((32, 32, 12), (32, 32, 40), (32, 32, 64), (128, 48, 40))
+"""Components, features, inputs: of RIDE's smallest, of the paper's MCGSMs on 9 x 5 pixels, of RIDE's head."""
+AUTHORS = {(32, 32, 40): {1: 17.0, 2: 9.2}, (128, 48, 40): {1: 80.0, 2: 41.0}}
+"""Microseconds a sample and threads of the authors' C++ toolbox, timed before on an idle machine of two such cores."""
+SCALES = 4
+LBFGS_PIXELS, ITERATIONS = 100_000, 20
 
 
-def trained(model: MCGSM) -> MCGSM:
+def trained(components: int, features: int, inputs: int) -> MCGSM:
     """Parameters as widely spread as after training."""
+    torch.manual_seed(0)
+    model = MCGSM(inputs, 1, components, SCALES, features)
     with torch.no_grad():
         model.alpha.uniform_(-4, 4)
         model.eta.normal_(std=3)
         model.beta.uniform_(0.1, 1)
-        model.b.normal_(std=3 * max(1, model.inputs) ** -0.5)
+        model.b.normal_(std=3 * max(1, inputs) ** -0.5)
     return model
 
 
-def measure(inputs: int, pixels: int, rounds: int, sharp: bool, slow: bool) -> dict[str, float]:
+def measure(components: int, features: int, inputs: int, threads: int, pixels: int, rounds: int) -> dict[str, Any]:
     """Times over the floor, and microseconds a pixel."""
-    model = MCGSM(inputs, 1, COMPONENTS, SCALES, FEATURES)
-    if sharp:
-        trained(model)
+    model = trained(components, features, inputs)
     x, y = torch.randn(pixels, inputs), torch.randn(pixels, 1)
-    x_wanted = x.clone().requires_grad_()
-    floor_parameters, floor_everything = floor(x)
-    parameters = list(model.parameters())
+    parameters, usable = list(model.parameters()), native.usable
+    sizes = (inputs, components, features, SCALES)
+    with_threads(threads)
 
-    def value() -> None:
-        with torch.no_grad():
-            model.mean_log_prob(x, y)
+    def gradient(*data: torch.Tensor) -> object:
+        return torch.autograd.grad(model.mean_log_prob(*data), parameters)
+
+    def with_inputs(x: torch.Tensor, y: torch.Tensor) -> object:
+        x = x.detach().requires_grad_()
+        return torch.autograd.grad(model.mean_log_prob(x, y), [x, *parameters])
+
+    def in_torch() -> None:
+        native.usable = lambda a: False
+        spread(with_inputs, x, y)
+        native.usable = usable
 
     contestants: dict[str, Callable[[], object]] = {
-        "floor": floor_parameters,
-        "floor with inputs": floor_everything,
-        "value": value,
-        "gradient": lambda: torch.autograd.grad(model.mean_log_prob(x, y), parameters),
-        "with inputs": lambda: torch.autograd.grad(model.mean_log_prob(x_wanted, y), [x_wanted, *parameters]),
+        "gradient": lambda: spread(gradient, x, y),
+        "with inputs": lambda: spread(with_inputs, x, y),
+        "in torch": in_torch,
     }
-    if slow:
-        contestants["equations"] = lambda: torch.autograd.grad(
-            model(x_wanted).log_prob(y).mean(), [x_wanted, *parameters]
-        )
+    alone, everything = (floors.head(pixels // threads, *sizes, gradient=True, of_x=of_x) for of_x in (False, True))
+    contestants["floor"] = lambda: spread(lambda rows: alone(), x)
+    contestants["floor with inputs"] = lambda: spread(lambda rows: everything(), x)
     times = medians(contestants, rounds)
+    microseconds = {name: 1e6 * seconds / pixels for name, seconds in times.items()}
     result = {
+        "components": components,
+        "features": features,
         "inputs": inputs,
-        "trained": float(sharp),
+        "threads": threads,
         "over_floor": times["gradient"] / times["floor"],
         "with_inputs_over_floor": times["with inputs"] / times["floor with inputs"],
+        "torch_over_floor": times["in torch"] / times["floor with inputs"],
+        "microseconds": microseconds["gradient"],
+        "microseconds_with_inputs": microseconds["with inputs"],
     }
-    if slow:
-        result["equations_over_with_inputs"] = times["equations"] / times["with inputs"]
-    return result | {f"microseconds_{name}".replace(" ", "_"): 1e6 * t / pixels for name, t in times.items()}
+    authors = AUTHORS.get((components, features, inputs), {}).get(threads)
+    if authors:
+        result["authors_microseconds"] = authors
+    return result
+
+
+def overhead(threads: int, rounds: int) -> dict[str, Any]:
+    """The part of L-BFGS that is neither value nor gradient."""
+    model = trained(32, 32, 40)
+    start = [parameter.detach().clone() for parameter in model.parameters()]
+    x, y = torch.randn(LBFGS_PIXELS, 40), torch.randn(LBFGS_PIXELS, 1)
+    with_threads(threads)
+    parameters = list(model.parameters())
+
+    def gradient() -> None:
+        descent(parameters, model.mean_log_prob, [x, y], 1.0, head.LEAST_PIXELS)
+
+    def reset() -> None:
+        with torch.no_grad():
+            for parameter, value in zip(parameters, start, strict=True):
+                parameter.copy_(value)
+
+    def fit() -> None:
+        reset()
+        head.fit_head(model, (x, y), None, ITERATIONS)
+
+    with mock.patch.object(head, "descent", wraps=head.descent) as counted:
+        fit()
+    evaluations = counted.call_count
+    reset()
+    times = medians({"fit": fit, "gradient": gradient}, rounds)
+    return {
+        "lbfgs_pixels": LBFGS_PIXELS,
+        "threads": threads,
+        "iterations": ITERATIONS,
+        "evaluations": evaluations,
+        "lbfgs_overhead": 1 - evaluations * times["gradient"] / times["fit"],
+    }
 
 
 def main() -> None:
     """Measure and print one line a configuration."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--pixels", type=int, default=16 * FLOOR_CHUNK)
-    parser.add_argument("--inputs", type=int, nargs="+", default=[12, 22, 40, 64, 128])
-    parser.add_argument("--slow", action="store_true", help="time autograd through the bare equations too")
-    parser.add_argument("--json", type=Path, help="write the figures here")
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    pixels = max(1, options.pixels // FLOOR_CHUNK) * FLOOR_CHUNK
-    results = []
-    for sharp in (False, True):
-        for inputs in options.inputs:
-            results.append(measure(inputs, pixels, options.rounds, sharp, options.slow))
-            print(", ".join(f"{name} {value:.4g}" for name, value in results[-1].items()), flush=True)
-    if options.json:
-        figures = {"threads": options.threads, "pixels": pixels, "results": results}
-        options.json.write_text(json.dumps(figures, indent=1) + "\n")
+    parser = options(__doc__, rounds=15)
+    parser.add_argument("--pixels", type=int, default=2**15)
+    chosen = parser.parse_args()
+
+    def results() -> Iterator[dict[str, Any]]:
+        for threads in chosen.threads:
+            for sizes in SIZES:
+                yield measure(*sizes, threads, chosen.pixels, chosen.rounds)
+            yield overhead(threads, 3)
+
+    record(results(), chosen.json)
 
 
 if __name__ == "__main__":

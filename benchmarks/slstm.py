@@ -1,76 +1,64 @@
 """Spatial LSTM, forward and backward on 50 patches of 22 x 22, over the time of its bare matrix products.
 
-python benchmarks/slstm.py [--json results.json]
+    python benchmarks/slstm.py [--json results.json]
+
+With several threads the patches are divided over them, as in training, and so are the patches of the products.
 """
 
-import argparse
-import json
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from ride.models.slstm import SpatialLSTM, reference
+import floors
+from ride.models.slstm import SpatialLSTM, native, reference
 from ride.models.slstm.diagonals import diagonals
-from timing import medians
+from ride.threads import spread
+from timing import medians, options, record, with_threads
 
 BATCH, HEIGHT, WIDTH, INPUTS = 50, 20, 18, 12
 
 
-def floor(hidden: int, layers: int) -> list[tuple[Tensor, ...]]:
-    """Operands of every product of forward and backward pass, layer by layer."""
-    cells = BATCH * HEIGHT * WIDTH
-    operands: list[tuple[Tensor, ...]] = []
-    for layer in range(layers):
-        inputs = hidden if layer else INPUTS
-        operands.append(
-            (
-                torch.randn(cells, inputs),
-                torch.randn(cells, 2 * hidden),
-                torch.randn(cells, 5 * hidden),
-                torch.randn(5 * hidden, inputs),
-                torch.randn(5 * hidden, 2 * hidden),
-                torch.empty(cells, 2 * hidden),
-                torch.empty(cells, inputs),
-            )
-        )
-    return operands
-
-
-def run_floor(operands: list[tuple[Tensor, ...]], sizes: list[int]) -> None:
-    """The products alone: inputs, recurrence, its gradient, weights' and inputs' gradients."""
-    for x, recurrent, gates, w_x, w_h, d_recurrent, d_x in operands:
-        torch.mm(x, w_x.t(), out=gates)
-        for r, g in zip(recurrent.split(sizes), gates.split(sizes), strict=True):
-            torch.mm(r, w_h.t(), out=g)
-        for g, d in zip(gates.split(sizes), d_recurrent.split(sizes), strict=True):
-            torch.mm(g, w_h, out=d)
-        torch.mm(gates.t(), x)
-        torch.mm(gates.t(), recurrent)
-        if x.shape[1] != INPUTS:
-            torch.mm(gates, w_x, out=d_x)
-
-
-def measure(hidden: int, layers: int, rounds: int, slow: bool) -> dict[str, float]:
-    """Ratio of the wavefront to its floor, and of the pixel-by-pixel equation to the wavefront."""
+def passes(stack: list[SpatialLSTM]) -> Callable[[Tensor, Tensor], object]:
+    """Forward and backward pass for patches x [B, P, D] with gradients [B, P, N]."""
     grid = diagonals(HEIGHT, WIDTH)
-    sizes = [(slab.stop - slab.start) * BATCH for slab in grid.slabs]
-    stack = [SpatialLSTM(hidden if layer else INPUTS, hidden) for layer in range(layers)]
-    x = torch.randn(HEIGHT * WIDTH, BATCH, INPUTS)
-    grad = torch.randn(HEIGHT * WIDTH, BATCH, hidden)
-    operands = floor(hidden, layers)
+    parameters = [parameter for layer in stack for parameter in layer.parameters()]
 
-    def wavefront() -> None:
-        h = x
+    def run(x: Tensor, grad: Tensor) -> object:
+        h = x.transpose(0, 1).contiguous()
         for layer in stack:
             h = layer.diagonal(h, grid)
-        h.backward(grad)
+        return torch.autograd.grad(h, parameters, grad.transpose(0, 1))
+
+    return run
+
+
+def measure(hidden: int, layers: int, threads: int, rounds: int, slow: bool) -> dict[str, Any]:
+    """Ratios of one configuration."""
+    stack = [SpatialLSTM(hidden if layer else INPUTS, hidden) for layer in range(layers)]
+    x, grad = torch.randn(BATCH, HEIGHT * WIDTH, INPUTS), torch.randn(BATCH, HEIGHT * WIDTH, hidden)
+    run, usable = passes(stack), native.usable
+    floor = {part: floors.slstm(part, HEIGHT, WIDTH, INPUTS, hidden, layers) for part in (BATCH, BATCH // threads)}
+
+    def in_torch() -> None:
+        native.usable = lambda tensor: False
+        spread(run, x, grad)
+        native.usable = usable
 
     contestants: dict[str, Callable[[], object]] = {
-        "floor": lambda: run_floor(operands, sizes),
-        "wavefront": wavefront,
+        "floor": lambda: spread(lambda rows: floor[len(rows)](), x),
+        "compiled": lambda: spread(run, x, grad),
+        "torch": in_torch,
     }
+    if threads > 1:
+
+        def alone() -> None:
+            with_threads(1)
+            run(x, grad)
+            with_threads(threads)
+
+        contestants["one thread"] = alone
     if slow:
         raster = torch.randn(BATCH, HEIGHT, WIDTH, INPUTS)
 
@@ -81,34 +69,36 @@ def measure(hidden: int, layers: int, rounds: int, slow: bool) -> dict[str, floa
             h.sum().backward()
 
         contestants["pixel by pixel"] = pixel_by_pixel
+    with_threads(threads)
     times = medians(contestants, rounds)
-    pixels = BATCH * HEIGHT * WIDTH
     result = {
         "hidden": hidden,
         "layers": layers,
-        "over_floor": times["wavefront"] / times["floor"],
-        "microseconds_per_pixel": 1e6 * times["wavefront"] / pixels,
+        "threads": threads,
+        "compiled": native.usable(x),
+        "over_floor": times["compiled"] / times["floor"],
+        "torch_over_floor": times["torch"] / times["floor"],
+        "microseconds_per_pixel": 1e6 * times["compiled"] / (BATCH * HEIGHT * WIDTH),
     }
+    if threads > 1:
+        result["times_one_thread"] = times["one thread"] / times["compiled"]
     if slow:
-        result["pixel_by_pixel_over_wavefront"] = times["pixel by pixel"] / times["wavefront"]
+        result["pixel_by_pixel_over_wavefront"] = times["pixel by pixel"] / times["compiled"]
     return result
 
 
 def main() -> None:
     """Measure and print one line a configuration."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--rounds", type=int, default=15)
+    parser = options(__doc__, rounds=15)
     parser.add_argument("--slow", action="store_true", help="time the pixel-by-pixel equation too")
-    parser.add_argument("--json", type=Path, help="write the figures here")
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    results = []
-    for hidden, layers in ((64, 1), (64, 3), (128, 1), (128, 3)):
-        results.append(measure(hidden, layers, options.rounds, options.slow))
-        print(", ".join(f"{name} {value:.4g}" for name, value in results[-1].items()), flush=True)
-    if options.json:
-        options.json.write_text(json.dumps({"threads": options.threads, "results": results}, indent=1) + "\n")
+    chosen = parser.parse_args()
+
+    def results() -> Iterator[dict[str, Any]]:
+        for threads in chosen.threads:
+            for hidden, layers in ((64, 1), (64, 3), (128, 1), (128, 3)):
+                yield measure(hidden, layers, threads, chosen.rounds, chosen.slow)
+
+    record(results(), chosen.json)
 
 
 if __name__ == "__main__":

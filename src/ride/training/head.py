@@ -68,16 +68,22 @@ def fit_head(
 
     weight = _weight(pixels)
     held_weight = _weight(held_out) if held_out else 0.0
+    known: Tensor | None = None
+    """The loss at the parameters, whose gradients they have: a look computes it, and the next step begins with it."""
 
     def loss() -> Tensor:
-        return -descent(parameters, head.mean_log_prob, pixels, weight, LEAST_PIXELS)
+        nonlocal known
+        value, known = known, None
+        return -descent(parameters, head.mean_log_prob, pixels, weight, LEAST_PIXELS) if value is None else value
 
-    @torch.no_grad()
     def look() -> tuple[float, float]:
-        rate = weight * _mean(head, pixels) if weight else 0.0
-        held = held_weight * _mean(head, held_out) if held_out and held_weight else 0.0
-        rate, held = ranks.total(rate, held)
-        return rate, held if held_out else rate
+        nonlocal known
+        known = None
+        known = loss()
+        rate = -float(known)
+        if not held_out:
+            return rate, rate
+        return rate, ranks.total(held_weight * _mean(head, held_out) if held_weight else 0.0)[0]
 
     if state is None:
         rate, held = look()
@@ -115,6 +121,7 @@ def _weight(pixels: Held) -> float:
     return own / ranks.total(own)[0]
 
 
+@torch.no_grad()
 def _mean(head: MCGSM, pixels: Held) -> float:
     """Mean log-likelihood of pixels in nats."""
 
