@@ -15,6 +15,7 @@ from ride.models.sampling import draw_images
 from ride.models.slstm import SpatialLSTM
 from ride.models.slstm.diagonals import diagonals
 from ride.models.slstm.layer import from_diagonals, to_diagonals
+from ride.models.slstm.workspace import Workspace
 from ride.models.whitening import ConditionalWhitening
 from ride.progress import Progress
 
@@ -71,6 +72,7 @@ class RIDE(nn.Module):
         self.config = config = config or RIDEConfig()
         self.neighborhood = Neighborhood(config.neighborhood)
         self.whitening = ConditionalWhitening(config.channels * self.neighborhood.size, config.channels)
+        self._workspace = Workspace()
         self.layers = nn.ModuleList()
         self.set_depth(config.layers)
 
@@ -149,7 +151,10 @@ class RIDE(nn.Module):
         kept = self.stack[:layers]
         for depth in range(len(kept), layers):
             size = config.hidden if depth else inputs
-            kept.append(SpatialLSTM(size, config.hidden, config.extended).to(like))
+            layer = SpatialLSTM(size, config.hidden, config.extended).to(like)
+            # Scoring visits one layer after the other: they need the memory of one.
+            layer.workspace = self._workspace
+            kept.append(layer)
         self.layers = nn.ModuleList(kept)
         self.head = MCGSM(
             config.hidden if layers else inputs,

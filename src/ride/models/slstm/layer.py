@@ -33,7 +33,7 @@ class SpatialLSTM(nn.Module):
         self.weight = nn.Parameter(torch.empty(5 * hidden, in_features + recurrent))
         self.bias = nn.Parameter(torch.zeros(5 * hidden))
         self.fused = True
-        self._workspace = Workspace()
+        self.workspace = Workspace()
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -62,7 +62,7 @@ class SpatialLSTM(nn.Module):
         if not torch.is_grad_enabled():
             return self.continued(x, grid, None)[0]
         return wavefront.Wavefront.apply(
-            x, self.weight, self.bias, grid, self.extended, self._workspace, self._passes(x)
+            x, self.weight, self.bias, grid, self.extended, self.workspace, self._passes(x)
         )
 
     @torch.no_grad()
@@ -70,10 +70,10 @@ class SpatialLSTM(nn.Module):
         self, x: Float[Tensor, "P B D"], grid: Diagonals, state: wavefront.State | None
     ) -> tuple[Float[Tensor, "P B N"], wavefront.State]:
         """Hidden units below a row of given state, and the state of the last row; no gradient."""
-        acts = self._passes(x).score(x, self.weight, self.bias, grid, self.extended, self._workspace, state)
+        acts = self._passes(x).score(x, self.weight, self.bias, grid, self.extended, self.workspace, state)
         last_row = grid.on(x.device).last_row
         last = (acts.h[last_row], acts.c[last_row])
-        acts.release(self._workspace)
+        acts.release(self.workspace)
         return acts.h, last
 
     def _passes(self, x: Tensor) -> wavefront.Passes:
