@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
+BENCHMARKS := slstm mcgsm step frontier scoring memory curve
 
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -11,10 +12,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export OMP_WAIT_POLICY := PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test demo lint format bench clean
+.PHONY: help setup test demo lint format bench bench-gpu clean
 
 help: ## List these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## Make .venv with ride and all that its tests, demo and tools need
 
@@ -40,10 +41,14 @@ format: $(STAMP) ## Let the formatter rewrite the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(STAMP) ## Time the kernels against their bare matrix products and write docs/speed.md
+bench: $(STAMP) ## Time all jobs against their bare matrix products and write docs/speed.md and docs/profile.md
 	mkdir -p build/bench
-	for name in slstm mcgsm frontier; do $(BIN)/python benchmarks/$$name.py --json build/bench/$$name.json || exit 1; done
-	$(BIN)/python benchmarks/report.py build/bench docs/speed.md
+	for name in $(BENCHMARKS); do $(BIN)/python benchmarks/$$name.py --json build/bench/$$name.json || exit 1; done
+	$(BIN)/python benchmarks/report.py build/bench docs
+
+bench-gpu: $(STAMP) ## The same for the GPU kernels, on a machine with a GPU
+	mkdir -p build/bench
+	$(BIN)/python benchmarks/gpu.py --json build/bench/gpu.json
 
 clean: ## Remove everything made here, the environment too
 	rm -rf $(VENV) build dist demo .mypy_cache .pytest_cache .ruff_cache .hypothesis
