@@ -58,7 +58,7 @@ _RIDE = RIDEConfig(layers=1, hidden=64)
 _TENTH = presets.default(1).scaled(0.1)
 _SMALL = replace(_TENTH, stages=(*_TENTH.stages[:2], replace(_TENTH.stages[2], patch=32, steps=198, batch=None)))
 """As many pixels, but on small patches only: 198 steps of 50 of 32 x 32 where the other has 80 of 12 of 96 x 96."""
-_LONG = presets.default(1).scaled(2)
+_LONG = presets.default(1).scaled(2.0)
 """For dead leaves, of which there are more: 360 million predicted pixels, two thirds of the paper's eight epochs."""
 
 TABLES = {
