@@ -19,8 +19,8 @@ help: ## List these targets
 
 setup: $(STAMP) ## Make .venv with ride and all that its tests, demo and tools need
 
-# Everything is made anew when the requirements change, so that no leftovers of old ones stay.
-$(STAMP): pyproject.toml constraints.txt
+# Everything is made anew when the requirements or the compiled sources change, so that no leftovers of old ones stay.
+$(STAMP): pyproject.toml constraints.txt $(wildcard src/ride/native/*.[ch])
 	rm -rf $(VENV)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --editable '.[demo,test,dev]'
@@ -51,6 +51,6 @@ bench-gpu: $(STAMP) ## The same for the GPU kernels, on a machine with a GPU
 	$(BIN)/python benchmarks/gpu.py --json build/bench/gpu.json
 
 clean: ## Remove everything made here, the environment too
-	rm -rf $(VENV) build dist demo .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist demo src/ride/native/*.so .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	find . -name '*.egg-info' -type d -prune -exec rm -rf {} +

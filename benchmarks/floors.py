@@ -78,7 +78,7 @@ def head(
     )
     exponents = -50 * torch.rand(chunk, 2 * components * scales)
     powers = torch.empty_like(exponents)
-    d_weights, d_stack, d_x = torch.empty_like(weights), torch.empty_like(stack), torch.empty_like(x)
+    d_weights, d_stack, d_x, d_squares = (torch.empty_like(part) for part in (weights, stack, x, squares))
 
     def run() -> None:
         for _ in range(pixels // chunk):
@@ -87,7 +87,7 @@ def head(
             torch.exp2(exponents, out=powers)
             if gradient:
                 torch.mm(squares.t(), q, out=d_weights)
-                torch.mm(q, weights.t(), out=squares)
+                torch.mm(q, weights.t(), out=d_squares)
                 torch.mm(x.t(), hidden, out=d_stack)
             if of_x:
                 torch.mm(hidden, stack.t(), out=d_x)

@@ -39,7 +39,8 @@ def measure(hidden: int, layers: int, threads: int, rounds: int, slow: bool) -> 
     stack = [SpatialLSTM(hidden if layer else INPUTS, hidden) for layer in range(layers)]
     x, grad = torch.randn(BATCH, HEIGHT * WIDTH, INPUTS), torch.randn(BATCH, HEIGHT * WIDTH, hidden)
     run, usable = passes(stack), native.usable
-    floor = {part: floors.slstm(part, HEIGHT, WIDTH, INPUTS, hidden, layers) for part in (BATCH, BATCH // threads)}
+    sizes = {BATCH * (k + 1) // threads - BATCH * k // threads for k in range(threads)}
+    floor = {size: floors.slstm(size, HEIGHT, WIDTH, INPUTS, hidden, layers) for size in sizes}
 
     def in_torch() -> None:
         native.usable = lambda tensor: False

@@ -7,7 +7,7 @@ import torch
 
 from ride.evaluation.bands import log_prob_maps
 from ride.models.ride import RIDE, RIDEConfig
-from ride.threads import spread
+from ride.threads import check, parts, spread
 
 
 def test_parts_are_contiguous_in_order_and_large_enough(two_threads):
@@ -56,3 +56,46 @@ def test_scores_and_samples_are_those_of_one_thread(two_threads):
     torch.testing.assert_close(drawn, alone, rtol=0, atol=1e-11)
     assert [done for done, _ in steps] == list(range(1, len(steps) + 1))
     assert steps[-1][0] == steps[-1][1]
+
+
+def test_where_one_part_fails_the_others_end(two_threads):
+    begun = threading.Event()
+
+    def work(x):
+        if x[0]:
+            assert begun.wait(60)
+            raise ValueError("failed")
+        begun.set()
+        while True:
+            check()
+
+    with pytest.raises(ValueError, match="failed"):
+        spread(work, torch.arange(2))
+
+
+def test_it_leaves_the_number_of_threads_to_others(two_threads):
+    spread(lambda x: x, torch.arange(2))
+    counts = []
+    other = threading.Thread(target=lambda: counts.append(torch.get_num_threads()))
+    other.start()
+    other.join()
+    assert counts == [torch.get_num_threads()] == [2]
+
+
+def test_a_part_is_not_divided_again(two_threads):
+    torch.set_num_threads(4)
+    inner = spread(lambda x: (parts(torch.arange(9)), len(spread(lambda y: y, torch.arange(9)))), torch.arange(2))
+    assert inner == [(1, 1), (1, 1)]
+
+
+def test_the_inference_mode_goes_along(two_threads):
+    with torch.inference_mode():
+        assert spread(lambda x: torch.is_inference_mode_enabled(), torch.arange(2)) == [True, True]
+    model = RIDE(RIDEConfig(hidden=6, components=3, features=4))
+    images = torch.rand(4, 20, 22)
+    model.fit_whitening([images])
+    expected = log_prob_maps(model, images)
+    with torch.inference_mode():
+        log_prob_maps(model, images[:1])
+    assert torch.equal(log_prob_maps(model, images), expected)
+    model.mean_log_prob(images).backward()

@@ -202,3 +202,9 @@ def test_float32_values_are_numbers_where_squares_overflow(config, size):
         assert not model.log_prob(size * x, y).isnan().any()
         assert not model.log_prob(x, size * y).isnan().any()
         assert not model.log_prob(size * x, size * y).isnan().any()
+
+
+def test_precisions_that_underflow_are_no_error():
+    model, x, y = (part.float() for part in make(10))
+    model.alpha.data.fill_(-200.0)
+    assert model.log_prob(x, y).isfinite().all()

@@ -33,7 +33,7 @@ class Leaves:
     an exact sample of the infinite pile. Then noise is added and the result is rounded down to 8 bits.
 
     The images of the paper are not to be had. Its rates are those of pixels of unit variance, and the noise was chosen
-    so that in this unit a 32-component MCGSM reaches the 1.294 bit/px of Table 3.
+    so that in this unit a 32-component MCGSM comes near the 1.294 bit/px of Table 3.
 
     Args:
         smallest: smallest radius in pixels.

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ride.models.ride import RIDE, BandState
-from ride.threads import spread
+from ride.threads import check, parts, spread
 
 MEMORY = 256 * 2**20
 """Bytes of activations that scoring may hold at once unless told otherwise."""
@@ -40,7 +40,7 @@ def log_prob_maps(
 
     Several images are divided over threads. Where a thread's images do not fit at once, a few are taken at a time;
     where one image does not, bands of its rows, each starting from the state that the band above has left. `progress`
-    is called with the predicted rows done and all.
+    is called with the predicted rows done and all, by one thread at a time.
 
     Raises:
         DataError: the images are smaller than the neighborhood.
@@ -50,12 +50,13 @@ def log_prob_maps(
 
     def tell(rows: int) -> None:
         nonlocal done
+        check()
         with lock:
             done += rows
             if progress:
                 progress(done, total)
 
-    each = memory // max(1, min(torch.get_num_threads(), len(images)))
+    each = memory // parts(images)
     room = max(1, each // bytes_per_pixel(model))
     rows, count = min(height, max(1, room // width)), max(1, room // (height * width))
 

@@ -19,6 +19,7 @@ from ride.models.neighborhood import Neighborhood
 from ride.models.slstm import SpatialLSTM
 from ride.models.whitening import ConditionalWhitening
 from ride.progress import Progress
+from ride.threads import check
 
 Bounds = tuple[float, float]
 
@@ -84,6 +85,7 @@ def fill(
         strict=True,
     )
     for done, part in enumerate(parts, start=1):
+        check()
         frontier.advance(*part, bounds)
         if progress is not None:
             progress(done, len(order.steps))

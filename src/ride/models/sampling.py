@@ -34,7 +34,8 @@ def draw_images(
     from the model and cut off with the border.
 
     The noise of image k depends on `seed` and k only, not on `batch`. Pixels are clipped to `bounds` as
-    they are drawn. `progress` is called with the steps done and all steps.
+    they are drawn. Several images are divided over threads; `progress` is called with the steps done and all steps, in
+    one of them.
 
     Raises `ConfigError` for a size, seed, bound or value that makes no sense, `ModelError` where the drawn
     pixels are not finite.

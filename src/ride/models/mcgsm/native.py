@@ -52,7 +52,7 @@ class NativeSweep(Sweep[_Sums]):
         self.slope, self.eta, self.expert = -by_scale[0] / math.log(2), *(part / math.log(2) for part in by_scale[1:])
         self.u = None if terms.u is None else terms.u.flatten().contiguous()
         # No infinities, whose differences are not numbers.
-        self.bound = torch.finfo(x.dtype).max / (8 * -float(self.slope.min()))
+        self.bound = float(-torch.finfo(x.dtype).max / (8 * self.slope.min()))
         self.chunk = min(chunk_pixels(n + 2 * k + 2 * c, CHUNK_NUMBERS), max(1, len(x)))
         self.hidden, self.squares, self.q = (x.new_empty(self.chunk, size) for size in (k + c, k, c))
         self.value, self.room = x.new_empty(self.chunk), x.new_empty(6 * s * c + 4 * c)

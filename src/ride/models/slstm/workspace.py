@@ -26,7 +26,9 @@ class Workspace:
             flat = self._free[name].pop()
         except (KeyError, IndexError):
             flat = like.new_empty(0)
-        if flat.numel() < size or flat.dtype != like.dtype or flat.device != like.device:
+        # Memory of the inference mode cannot be written outside of it.
+        foreign = flat.is_inference() and not torch.is_inference_mode_enabled()
+        if foreign or flat.numel() < size or flat.dtype != like.dtype or flat.device != like.device:
             flat = torch.empty(size, dtype=like.dtype, device=like.device)
         return flat[:size].view(shape)
 
