@@ -26,9 +26,8 @@ class Command(Options):
 
     DATA is a folder, a glob in quotes, one image, an .npy or .npz, or `deadleaves`. The run writes its
     settings, a log in JSON lines, checkpoints and its best model into the folder OUT. Interrupt it at will:
-    the same command goes on where it was, to the same model bit for bit with as many
-    threads. `torchrun --nproc-per-node N -m ride train`
-    divides the work over N processes.
+    the same command goes on where it was, with as many threads to the same model bit for bit.
+    `torchrun --nproc-per-node N -m ride train` divides the work over N processes.
     """
 
     divided: ClassVar[bool] = True

@@ -39,6 +39,10 @@ def fit(
     on where an earlier one was stopped, with as many threads to the same result bit for bit. A model that was fitted
     before keeps its whitening and goes on from its parameters.
 
+    Within a process group of `torch.distributed` all its processes make this call, with the same images and an equal
+    model each on its own device. They divide each batch and the pixels of L-BFGS, and all end with the same model,
+    that of a process alone up to rounding. Rank 0 writes the directory, and any number of processes can go on with it.
+
     Raises:
         DataError: there are no images, one is smaller than the largest patch, or they are not images.
         ConfigError: the directory holds another run, the images have other channels than the model, processes were
