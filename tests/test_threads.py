@@ -7,7 +7,7 @@ import torch
 
 from ride.evaluation.bands import log_prob_maps
 from ride.models.ride import RIDE, RIDEConfig
-from ride.threads import check, parts, spread
+from ride.threads import alone, check, parts, spread
 
 
 def test_parts_are_contiguous_in_order_and_large_enough(two_threads):
@@ -99,3 +99,10 @@ def test_the_inference_mode_goes_along(two_threads):
         log_prob_maps(model, images[:1])
     assert torch.equal(log_prob_maps(model, images), expected)
     model.mean_log_prob(images).backward()
+
+
+@pytest.mark.parametrize(("small", "within"), [(True, 1), (False, 2)])
+def test_small_operations_have_one_thread(two_threads, small, within):
+    with alone(small):
+        assert torch.get_num_threads() == within
+    assert torch.get_num_threads() == 2

@@ -6,8 +6,9 @@ to do with each other need not.
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from functools import cache
 from typing import TypeVar
 
@@ -67,6 +68,18 @@ def spread(work: Callable[..., Result], *data: Tensor, least: int = 1) -> list[R
         if (error := future.exception()) and not isinstance(error, _Stopped):
             raise error
     return [future.result() for future in futures]
+
+
+@contextmanager
+def alone(small: bool) -> Iterator[None]:
+    """One thread for operations that are so small that several would only wait for each other."""
+    threads = torch.get_num_threads()
+    if small:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def check() -> None:

@@ -10,22 +10,22 @@ from torch import Tensor
 from ride.models.ride import RIDE, BandState
 from ride.threads import check, parts, spread
 
-MEMORY = 256 * 2**20
+MEMORY = 512 * 2**20
 """Bytes of activations that scoring may hold at once unless told otherwise."""
 
 
 def bytes_per_pixel(model: RIDE) -> int:
     """Bytes of activations that scoring one pixel holds at its peak, somewhat more rather than less.
 
-    The neighborhood is there extracted, whitened and reordered; the widest layer holds five gates, its
-    recurrent inputs, c and h beside the hidden units of the layer below. The MCGSM works through chunks of
-    its own.
+    The neighborhood is there extracted, whitened and reordered, and of the spatial LSTMs the hidden units of a layer
+    and of the one below; on a GPU also five gates, recurrent inputs and c. The MCGSM goes through chunks of its own.
     """
-    config = model.config
+    config, like = model.config, model.whitening.mean_out
     values = 4 * config.channels * (model.neighborhood.size + 1)
     if config.layers:
-        values += (13 if config.extended else 11) * config.hidden
-    return values * model.whitening.mean_out.element_size()
+        held = 3 if like.device.type == "cpu" else 11
+        values += held * config.hidden
+    return values * like.element_size()
 
 
 @torch.no_grad()

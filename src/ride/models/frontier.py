@@ -19,9 +19,11 @@ from ride.models.neighborhood import Neighborhood
 from ride.models.slstm import SpatialLSTM
 from ride.models.whitening import ConditionalWhitening
 from ride.progress import Progress
-from ride.threads import check
+from ride.threads import alone, check
 
 Bounds = tuple[float, float]
+CELLS_FOR_THREADS = 256
+"""Steps of fewer pixels are done by one thread."""
 
 
 @runtime_checkable
@@ -84,11 +86,12 @@ def fill(
         order.split(mask) if mask is not None else [None] * len(order.steps),
         strict=True,
     )
-    for done, part in enumerate(parts, start=1):
-        check()
-        frontier.advance(*part, bounds)
-        if progress is not None:
-            progress(done, len(order.steps))
+    with alone(max(step.rows for step in order.steps) * len(images) < CELLS_FOR_THREADS):
+        for done, part in enumerate(parts, start=1):
+            check()
+            frontier.advance(*part, bounds)
+            if progress is not None:
+                progress(done, len(order.steps))
     drawn = frontier.images()
     if not drawn.isfinite().all():
         raise ModelError(

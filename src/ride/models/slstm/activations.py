@@ -31,6 +31,19 @@ class Activations:
         space.give("c", self.c)
 
 
+@dataclass(frozen=True)
+class Tape:
+    """For each diagonal its gates [rows, B, 5N], recurrent inputs [rows, B, 2N or 4N], c and h [rows, B, N].
+
+    Diagonals may lie in the same memory where that is read no more; c and h of the one before always are.
+    """
+
+    gates: tuple[Tensor, ...]
+    recurrent: tuple[Tensor, ...]
+    c: tuple[Tensor, ...]
+    h: tuple[Tensor, ...]
+
+
 def slabs(tensor: Tensor, grid: Diagonals, rows: int = 1) -> tuple[Tensor, ...]:
     """Views of the diagonals, `rows` rows of the tensor a cell, made in one call: slicing each takes longer."""
     return tensor.split_with_sizes([rows * (slab.stop - slab.start) for slab in grid.slabs])

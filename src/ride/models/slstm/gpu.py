@@ -185,9 +185,13 @@ def score(
     extended: bool,
     space: Workspace,
     state: State | None = None,
-) -> Activations:
-    """`forward` where no gradient will be asked for."""
-    return forward(x, weight, bias, grid, extended, space, state, keep=False)
+) -> tuple[Float[Tensor, "P B N"], State]:
+    """`forward` where no gradient will be asked for: h, and the state of the last row."""
+    acts = forward(x, weight, bias, grid, extended, space, state, keep=False)
+    last_row = grid.on(x.device).last_row
+    last = (acts.h[last_row], acts.c[last_row])
+    acts.release(space)
+    return acts.h, last
 
 
 def backward(

@@ -70,11 +70,7 @@ class SpatialLSTM(nn.Module):
         self, x: Float[Tensor, "P B D"], grid: Diagonals, state: wavefront.State | None
     ) -> tuple[Float[Tensor, "P B N"], wavefront.State]:
         """Hidden units below a row of given state, and the state of the last row; no gradient."""
-        acts = self._passes(x).score(x, self.weight, self.bias, grid, self.extended, self.workspace, state)
-        last_row = grid.on(x.device).last_row
-        last = (acts.h[last_row], acts.c[last_row])
-        acts.release(self.workspace)
-        return acts.h, last
+        return self._passes(x).score(x, self.weight, self.bias, grid, self.extended, self.workspace, state)
 
     def _passes(self, x: Tensor) -> wavefront.Passes:
         return gpu.PASSES if self.fused and gpu.usable(x.device, x.dtype) else wavefront.PASSES

@@ -1,9 +1,11 @@
 """Equation (6) between its matrix products, one diagonal at a time, in compiled loops that touch each number once."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
-from ride.models.slstm.activations import Activations, State
+from ride.models.slstm.activations import Activations, State, Tape, slabs
 from ride.models.slstm.diagonals import Diagonals, Slab
 from ride.models.slstm.reference import LARGEST_MEMORY
 from ride.models.slstm.workspace import Workspace
@@ -26,25 +28,6 @@ def cell(gates: Tensor, c_left: Tensor, c_up: Tensor, h: Tensor, c: Tensor) -> N
     forward(*arrays, None, c.data_ptr(), h.data_ptr(), LARGEST_MEMORY, 1, cells, n, 1, 0)
 
 
-class _Diagonal:
-    """Where diagonals begin in arrays of cells, and how their rows neighbor those of the diagonal before."""
-
-    def __init__(self, acts: Activations, grid: Diagonals) -> None:
-        assert acts.recurrent is not None
-        self.acts, self.grid, self.recurrent = acts, grid, acts.recurrent
-        self.batch, self.n = acts.h.shape[1:]
-        self.stride = acts.recurrent.shape[-1]
-        self.dtype, self.size = acts.h.dtype, acts.h.element_size()
-
-    def at(self, array: Tensor, t: int, row: int = 0) -> int:
-        """Address of a row of diagonal t in an array [P, B, ...]."""
-        return array.data_ptr() + (self.grid.slabs[t].start + row) * array.stride(0) * self.size
-
-    def neighbors(self, array: Tensor, t: int) -> tuple[int, int]:
-        """Addresses of the left neighbors and of the upper neighbors of diagonal t."""
-        return self.at(array, max(0, t - 1), self.grid.slabs[t].left[1].start), self.at(array, max(0, t - 1))
-
-
 def _rows(slab: Slab) -> int:
     return slab.stop - slab.start
 
@@ -54,15 +37,24 @@ def _inside(slab: Slab) -> tuple[int, int]:
     return slab.left[0].stop, slab.up[0].start
 
 
-class NativeSteps(_Diagonal):
+def _neighbors(units: Sequence[Tensor], t: int, slab: Slab) -> tuple[int, int]:
+    """Addresses of the units of the left neighbors and of the upper neighbors of diagonal t."""
+    before = units[max(0, t - 1)]
+    up = before.data_ptr()
+    return up + slab.left[1].start * before.stride(0) * before.element_size(), up
+
+
+class NativeSteps:
     """`Steps` in compiled loops."""
 
-    def __init__(self, acts: Activations, grid: Diagonals, extended: bool, state: State | None) -> None:
-        super().__init__(acts, grid)
-        self.units = (acts.h, acts.c) if extended else (acts.h,)
+    def __init__(self, tape: Tape, grid: Diagonals, extended: bool, state: State | None) -> None:
+        self.tape, self.grid = tape, grid
+        self.batch, self.n = tape.h[0].shape[1:]
+        self.stride = tape.recurrent[0].stride(1)
+        self.units = (tape.h, tape.c) if extended else (tape.h,)
         self.state = None if state is None else tuple(part.contiguous() for part in state)
-        self._gather = kernel("slstm_gather", GATHER, self.dtype)
-        self._forward = kernel("slstm_forward", FORWARD, self.dtype)
+        self._gather = kernel("slstm_gather", GATHER, tape.h[0].dtype)
+        self._forward = kernel("slstm_forward", FORWARD, tape.h[0].dtype)
 
     def _above(self, number: int, t: int) -> int | None:
         """Address of the units above the first row of diagonal t; None where they are 0."""
@@ -72,21 +64,21 @@ class NativeSteps(_Diagonal):
 
     def gather(self, t: int) -> None:
         """See `Steps`."""
-        slab = self.grid.slabs[t]
+        slab, inputs = self.grid.slabs[t], self.tape.recurrent[t]
         for number, units in enumerate(self.units):
-            to = self.at(self.recurrent, t) + 2 * number * self.n * self.size
+            to = inputs.data_ptr() + 2 * number * self.n * inputs.element_size()
             sizes = (_rows(slab), self.batch, self.n, self.stride, *_inside(slab))
-            self._gather(to, *self.neighbors(units, t), self._above(number, t), *sizes)
+            self._gather(to, *_neighbors(units, t, slab), self._above(number, t), *sizes)
 
     def activate(self, t: int) -> None:
         """See `Steps`."""
-        acts, slab = self.acts, self.grid.slabs[t]
+        tape, slab = self.tape, self.grid.slabs[t]
         self._forward(
-            self.at(acts.gates, t),
-            *self.neighbors(acts.c, t),
+            tape.gates[t].data_ptr(),
+            *_neighbors(tape.c, t, slab),
             self._above(1, t),
-            self.at(acts.c, t),
-            self.at(acts.h, t),
+            tape.c[t].data_ptr(),
+            tape.h[t].data_ptr(),
             LARGEST_MEMORY,
             _rows(slab),
             self.batch,
@@ -95,16 +87,20 @@ class NativeSteps(_Diagonal):
         )
 
 
-class NativeGradientSteps(_Diagonal):
+class NativeGradientSteps:
     """`GradientSteps` in compiled loops."""
 
     def __init__(self, acts: Activations, grad_h: Tensor, grid: Diagonals, extended: bool, space: Workspace) -> None:
-        super().__init__(acts, grid)
-        self.grad_h, self.space = grad_h.contiguous(), space
+        assert acts.recurrent is not None
+        self.grid, self.space, self.dtype = grid, space, grad_h.dtype
+        self.batch, self.n = acts.h.shape[1:]
+        self.stride = acts.recurrent.shape[-1]
+        parts = (acts.gates, acts.c, acts.h, grad_h.contiguous())
+        self.gates, self.c, self.h, self.grad_h = (slabs(part, grid) for part in parts)
         cells = max(_rows(slab) for slab in grid.slabs) * self.batch
         self.rooms = space.take("rooms", (cells, self.stride + 4 * self.n), grad_h)
-        parts = self.rooms.view(-1).split([cells * self.stride, cells * 2 * self.n, cells * 2 * self.n])
-        self._d_recurrent, self._d_memory = parts[0].view(cells, self.stride), parts[1:]
+        rooms = self.rooms.view(-1).split([cells * self.stride, cells * 2 * self.n, cells * 2 * self.n])
+        self._d_recurrent, self._d_memory = rooms[0].view(cells, self.stride), rooms[1:]
         self._room = grad_h.new_empty(7 * self.n)
         self._d_bias = torch.zeros(5 * self.n, dtype=torch.float64)
         self._backward = kernel("slstm_backward", BACKWARD, self.dtype)
@@ -115,25 +111,24 @@ class NativeGradientSteps(_Diagonal):
 
     def differentiate(self, t: int) -> None:
         """See `GradientSteps`."""
-        acts, slabs = self.acts, self.grid.slabs
-        after = slabs[t + 1] if t + 1 < len(slabs) else None
+        slab, others = self.grid.slabs[t], self.grid.slabs[t + 1 : t + 2]
         self._backward(
-            self.at(acts.gates, t),
-            self.at(acts.c, t),
-            *self.neighbors(acts.c, t),
-            self.at(acts.h, t),
-            self.at(self.grad_h, t),
+            self.gates[t].data_ptr(),
+            self.c[t].data_ptr(),
+            *_neighbors(self.c, t, slab),
+            self.h[t].data_ptr(),
+            self.grad_h[t].data_ptr(),
             self._d_recurrent.data_ptr(),
             self._d_memory[(t + 1) % 2].data_ptr(),
             self._d_memory[t % 2].data_ptr(),
             self._room.data_ptr(),
             self._d_bias.data_ptr(),
-            _rows(slabs[t]),
+            _rows(slab),
             self.batch,
             self.n,
             self.stride,
-            *_inside(slabs[t]),
-            *((_rows(after), after.left[1].start, *_inside(after)) if after else (0, 0, 0, 0)),
+            *_inside(slab),
+            *next(((_rows(after), after.left[1].start, *_inside(after)) for after in others), (0, 0, 0, 0)),
         )
 
     def d_bias(self) -> Tensor:

@@ -1,12 +1,12 @@
 """Equation (6) between its matrix products, one diagonal at a time, in torch operations on any device."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ride.models.slstm.activations import Activations, State, slabs
+from ride.models.slstm.activations import Activations, State, Tape, slabs
 from ride.models.slstm.diagonals import Diagonals, Slab
 from ride.models.slstm.reference import LARGEST_MEMORY
 from ride.models.slstm.workspace import Workspace
@@ -15,6 +15,7 @@ UNBOUNDED_DIAGONALS = 96
 """From a state of zero, |c| < 2^(t + 1) on diagonal t: below `LARGEST_MEMORY` for this many diagonals."""
 
 
+@runtime_checkable
 class Steps(Protocol):
     """The forward pass between its products."""
 
@@ -25,6 +26,7 @@ class Steps(Protocol):
         """Turn the pre-activations of diagonal t into gates, and write its c and h."""
 
 
+@runtime_checkable
 class GradientSteps(Protocol):
     """The backward pass between its products."""
 
@@ -44,23 +46,21 @@ class GradientSteps(Protocol):
 class PlainSteps:
     """`Steps` in torch operations."""
 
-    def __init__(self, acts: Activations, grid: Diagonals, extended: bool, state: State | None) -> None:
-        assert acts.recurrent is not None
-        self.grid, self.extended, self.state, self.n = grid, extended, state, acts.h.shape[-1]
-        parts = (acts.gates, acts.recurrent, acts.c, acts.h)
-        self.gates, self.recurrent, self.c, self.h = (slabs(part, grid) for part in parts)
+    def __init__(self, tape: Tape, grid: Diagonals, extended: bool, state: State | None) -> None:
+        self.tape, self.grid, self.extended, self.state = tape, grid, extended, state
+        self.n = tape.h[0].shape[-1]
 
     def gather(self, t: int) -> None:
         """See `Steps`."""
         above, before = self.state or (None, None), max(0, t - 1)
-        for number, units in enumerate((self.h, self.c) if self.extended else (self.h,)):
-            inputs = self.recurrent[t][..., 2 * self.n * number : 2 * self.n * (number + 1)]
+        for number, units in enumerate((self.tape.h, self.tape.c) if self.extended else (self.tape.h,)):
+            inputs = self.tape.recurrent[t][..., 2 * self.n * number : 2 * self.n * (number + 1)]
             _gather(inputs, units[before], self.grid.slabs[t], t, above[number])
 
     def activate(self, t: int) -> None:
         """See `Steps`."""
-        slab, n, gates, c = self.grid.slabs[t], self.n, self.gates[t], self.c[t]
-        before = self.c[t - 1] if t else self.c[0][:0]
+        slab, n, gates, c = self.grid.slabs[t], self.n, self.tape.gates[t], self.tape.c[t]
+        before = self.tape.c[t - 1] if t else c[:0]
         g = gates[..., :n].tanh_()
         o, i, f_c, f_r = gates[..., n:].sigmoid_().split(n, dim=-1)
         torch.mul(g, i, out=c)
@@ -70,7 +70,7 @@ class PlainSteps:
             c[0].addcmul_(self.state[1][t], f_r[0])
         if self.state or t >= UNBOUNDED_DIAGONALS:
             c.clamp_(-LARGEST_MEMORY, LARGEST_MEMORY)
-        torch.mul(c, o, out=self.h[t]).tanh_()
+        torch.mul(c, o, out=self.tape.h[t]).tanh_()
 
 
 class PlainGradientSteps:

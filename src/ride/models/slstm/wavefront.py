@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from ride.models.slstm import native, pointwise
-from ride.models.slstm.activations import Activations, State, slabs
+from ride.models.slstm.activations import Activations, State, Tape, slabs
 from ride.models.slstm.diagonals import Diagonals
 from ride.models.slstm.workspace import Workspace
 
@@ -24,11 +24,11 @@ from ride.models.slstm.workspace import Workspace
 class Passes(NamedTuple):
     """One implementation of equation (6): forward, forward where no gradient follows, and backward.
 
-    They take what `forward` and `backward` of this module take.
+    They take and return what `forward`, `score` and `backward` of this module do.
     """
 
     forward: Callable[..., Activations]
-    score: Callable[..., Activations]
+    score: Callable[..., tuple[Tensor, State]]
     backward: Callable[..., tuple[Tensor | None, Tensor, Tensor]]
 
 
@@ -39,24 +39,65 @@ def forward(
     grid: Diagonals,
     extended: bool,
     space: Workspace,
-    state: State | None = None,
 ) -> Activations:
-    """Run equation (6) over a grid whose row above has the given state (zero where there is none)."""
-    cells, batch, inputs = x.shape
-    n = bias.numel() // 5
-    w_x, w_h = weight[:, :inputs].t(), weight[:, inputs:].t()
+    """Run equation (6) over a grid and keep what its gradient needs."""
+    (cells, batch, inputs), n = x.shape, bias.numel() // 5
     gates = space.take("gates", (cells, batch, 5 * n), x)
-    torch.addmm(bias, x.reshape(-1, inputs), w_x, out=gates.view(-1, 5 * n))
+    torch.addmm(bias, x.reshape(-1, inputs), weight[:, :inputs].t(), out=gates.view(-1, 5 * n))
     recurrent = space.take("recurrent", (cells, batch, (4 if extended else 2) * n), x)
     c, h = space.take("c", (cells, batch, n), x), x.new_empty(cells, batch, n)
-    acts = Activations(gates, recurrent, c, h)
-    steps = (native.NativeSteps if native.usable(x) else pointwise.PlainSteps)(acts, grid, extended, state)
+    tape = Tape(*(slabs(part, grid) for part in (gates, recurrent, c, h)))
+    steps, w_h = _steps(tape, grid, extended, None), weight[:, inputs:].t()
     inputs_of, gates_of = (slabs(part.flatten(0, 1), grid, batch) for part in (recurrent, gates))
     for t in range(len(grid.slabs)):
         steps.gather(t)
         gates_of[t].addmm_(inputs_of[t], w_h)
         steps.activate(t)
-    return acts
+    return Activations(gates, recurrent, c, h)
+
+
+def score(
+    x: Float[Tensor, "P B D"],
+    weight: Float[Tensor, "G K"],
+    bias: Float[Tensor, " G"],
+    grid: Diagonals,
+    extended: bool,
+    space: Workspace,
+    state: State | None = None,
+) -> tuple[Float[Tensor, "P B N"], State]:
+    """Run equation (6) over a grid whose row above has the given state (zero where there is none).
+
+    Returns h, and the state of the last row. Of everything else no more is held than a diagonal reads.
+    """
+    (cells, batch, inputs), n = x.shape, bias.numel() // 5
+    rows = [slab.stop - slab.start for slab in grid.slabs]
+    most = max(rows)
+    read = space.take("read", (most, batch, inputs + (4 if extended else 2) * n), x)
+    gates, c = space.take("gates", (most, batch, 5 * n), x), space.take("c", (2, most, batch, n), x)
+    h, last_c = x.new_empty(cells, batch, n), x.new_empty(len(grid.last_row), batch, n)
+    tape = Tape(
+        tuple(gates[:count] for count in rows),
+        tuple(read[:count, :, inputs:] for count in rows),
+        tuple(c[t % 2, :count] for t, count in enumerate(rows)),
+        slabs(h, grid),
+    )
+    steps, w = _steps(tape, grid, extended, state), weight.t()
+    for t, (count, x_t) in enumerate(zip(rows, slabs(x, grid), strict=True)):
+        read[:count, :, :inputs] = x_t
+        steps.gather(t)
+        torch.addmm(bias, read[:count].flatten(0, 1), w, out=gates[:count].view(-1, 5 * n))
+        steps.activate(t)
+        # The last row is the lowest of the last diagonals, of which it has one each.
+        if (column := t - len(rows) + len(last_c)) >= 0:
+            last_c[column] = tape.c[t][-1]
+    for name, part in (("read", read), ("gates", gates), ("c", c)):
+        space.give(name, part)
+    return h, (h[grid.on(x.device).last_row], last_c)
+
+
+def _steps(tape: Tape, grid: Diagonals, extended: bool, state: State | None) -> pointwise.Steps:
+    kind = native.NativeSteps if native.usable(tape.h[0]) else pointwise.PlainSteps
+    return kind(tape, grid, extended, state)
 
 
 def backward(
@@ -100,7 +141,7 @@ def weight_gradients(
     return d_x, d_weight
 
 
-PASSES = Passes(forward, forward, backward)
+PASSES = Passes(forward, score, backward)
 
 
 class Wavefront(torch.autograd.Function):
