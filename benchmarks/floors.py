@@ -6,8 +6,19 @@ import torch
 from torch import Tensor
 
 from ride.models.slstm.diagonals import diagonals
+from ride.threads import spread
 
 Products = Callable[[], None]
+
+
+def product(rows: int, inputs: int, outputs: int) -> Products:
+    """A single one."""
+    left, right, room = torch.randn(rows, inputs), torch.randn(inputs, outputs), torch.empty(rows, outputs)
+
+    def run() -> None:
+        torch.mm(left, right, out=room)
+
+    return run
 
 
 def slstm(batch: int, height: int, width: int, inputs: int, hidden: int, layers: int) -> Products:
@@ -114,6 +125,16 @@ def frontier_step(
     def run() -> None:
         for left, right, room in steps:
             torch.mm(left, right, out=room)
+
+    return run
+
+
+def in_threads(make: Callable[[], Products], threads: int) -> Products:
+    """The same in every thread at once, on arrays of its own: shared ones would go from cache to cache."""
+    runs, numbers = [make() for _ in range(threads)], torch.arange(threads)
+
+    def run() -> None:
+        spread(lambda number: runs[int(number)](), numbers)
 
     return run
 

@@ -8,15 +8,16 @@ and as the plain loop that the tests compare with. Several images are divided ov
 
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import torch
 
 import floors
-from ride.models.frontier import fill
+from ride.models.frontier import CELLS_FOR_THREADS, fill
 from ride.models.frontier_reference import fill_raster
 from ride.models.ride import RIDE, RIDEConfig
-from ride.threads import spread
+from ride.threads import alone, spread
 from timing import medians, options, record, with_threads
 
 BATCHES = (1, 64)
@@ -52,14 +53,20 @@ def measure(size: int, batch: int, threads: int, rounds: int) -> dict[str, Any]:
     gate = [(config.hidden, config.features + config.components), (config.features, config.components * config.scales)]
     counts = steps(size, radius + 1)
     cells = [count * batch // parts for count in counts]
-    products = floors.frontier_step(cells, model.neighborhood.size, config.hidden, config.layers, gate)
+    small = max(cells) < CELLS_FOR_THREADS
+    make = partial(floors.frontier_step, cells, model.neighborhood.size, config.hidden, config.layers, gate)
+    products = floors.in_threads(make, parts)
+
+    def multiply() -> None:
+        with alone(small):
+            products()
 
     def draw(images: torch.Tensor, u: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
         return fill(model, images, None, u, z)
 
     contestants: dict[str, Callable[[], object]] = {
         "frontier": lambda: spread(draw, images, u, z),
-        "products": lambda: spread(lambda rows: products(), images),
+        "products": multiply,
     }
     times = medians(contestants, rounds)
     result = {

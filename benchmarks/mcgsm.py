@@ -6,6 +6,7 @@ Parameters are spread as training leaves them: most of the exponentials underflo
 """
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 from unittest import mock
 
@@ -63,9 +64,9 @@ def measure(components: int, features: int, inputs: int, threads: int, pixels: i
         "with inputs": lambda: spread(with_inputs, x, y),
         "in torch": in_torch,
     }
-    alone, everything = (floors.head(pixels // threads, *sizes, gradient=True, of_x=of_x) for of_x in (False, True))
-    contestants["floor"] = lambda: spread(lambda rows: alone(), x)
-    contestants["floor with inputs"] = lambda: spread(lambda rows: everything(), x)
+    for name, of_x in (("floor", False), ("floor with inputs", True)):
+        make = partial(floors.head, pixels // threads, *sizes, gradient=True, of_x=of_x)
+        contestants[name] = floors.in_threads(make, threads)
     times = medians(contestants, rounds)
     microseconds = {name: 1e6 * seconds / pixels for name, seconds in times.items()}
     result = {
@@ -93,8 +94,9 @@ def overhead(threads: int, rounds: int) -> dict[str, Any]:
     with_threads(threads)
     parameters = list(model.parameters())
 
-    def gradient() -> None:
-        descent(parameters, model.mean_log_prob, [x, y], 1.0, head.LEAST_PIXELS)
+    def gradients() -> None:
+        for _ in range(evaluations):
+            descent(parameters, model.mean_log_prob, [x, y], 1.0, head.LEAST_PIXELS)
 
     def reset() -> None:
         with torch.no_grad():
@@ -109,27 +111,27 @@ def overhead(threads: int, rounds: int) -> dict[str, Any]:
         fit()
     evaluations = counted.call_count
     reset()
-    times = medians({"fit": fit, "gradient": gradient}, rounds)
+    times = medians({"fit": fit, "gradients": gradients}, rounds)
     return {
         "lbfgs_pixels": LBFGS_PIXELS,
         "threads": threads,
         "iterations": ITERATIONS,
         "evaluations": evaluations,
-        "lbfgs_overhead": 1 - evaluations * times["gradient"] / times["fit"],
+        "lbfgs_overhead": 1 - times["gradients"] / times["fit"],
     }
 
 
 def main() -> None:
     """Measure and print one line a configuration."""
     parser = options(__doc__, rounds=15)
-    parser.add_argument("--pixels", type=int, default=2**15)
+    parser.add_argument("--pixels", type=int, default=2**17)
     chosen = parser.parse_args()
 
     def results() -> Iterator[dict[str, Any]]:
         for threads in chosen.threads:
             for sizes in SIZES:
                 yield measure(*sizes, threads, chosen.pixels, chosen.rounds)
-            yield overhead(threads, 3)
+            yield overhead(threads, 5)
 
     record(results(), chosen.json)
 

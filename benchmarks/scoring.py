@@ -13,7 +13,6 @@ import torch
 import floors
 from ride.evaluation.bands import log_prob_maps
 from ride.models.ride import RIDE
-from ride.threads import spread
 from timing import medians, options, record, with_threads
 
 
@@ -23,13 +22,15 @@ def measure(model: RIDE, sizes: list[int], threads: int, rounds: int) -> Iterato
     config, most = model.config, max(1, 512 // sizes[0]) ** 2
     batches = {size: torch.rand(max(threads, most * sizes[0] ** 2 // size**2), size, size) for size in sizes}
     predicted = model.neighborhood.predicted_shape(64, 64)
-    floor = floors.together(
-        floors.slstm_forward(16, *predicted, model.neighborhood.size, config.hidden, config.layers),
-        floors.head(16 * predicted[0] * predicted[1], config.hidden, 32, 32, 4, gradient=False, of_x=False),
-    )
+
+    def products() -> floors.Products:
+        return floors.together(
+            floors.slstm_forward(16, *predicted, model.neighborhood.size, config.hidden, config.layers),
+            floors.head(16 * predicted[0] * predicted[1], config.hidden, 32, 32, 4, gradient=False, of_x=False),
+        )
+
     runs = {str(size): lambda images=images: log_prob_maps(model, images) for size, images in batches.items()}
-    tiles = torch.empty(threads)
-    times = medians({**runs, "floor": lambda: spread(lambda rows: floor(), tiles)}, rounds)
+    times = medians({**runs, "floor": floors.in_threads(products, threads)}, rounds)
     least = 1e6 * times["floor"] / (16 * predicted[0] * predicted[1] * threads)
     for size, images in batches.items():
         rows, columns = model.neighborhood.predicted_shape(size, size)

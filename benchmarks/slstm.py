@@ -39,8 +39,9 @@ def measure(hidden: int, layers: int, threads: int, rounds: int, slow: bool) -> 
     stack = [SpatialLSTM(hidden if layer else INPUTS, hidden) for layer in range(layers)]
     x, grad = torch.randn(BATCH, HEIGHT * WIDTH, INPUTS), torch.randn(BATCH, HEIGHT * WIDTH, hidden)
     run, usable = passes(stack), native.usable
-    sizes = {BATCH * (k + 1) // threads - BATCH * k // threads for k in range(threads)}
-    floor = {size: floors.slstm(size, HEIGHT, WIDTH, INPUTS, hidden, layers) for size in sizes}
+
+    def products() -> floors.Products:
+        return floors.slstm(BATCH // threads, HEIGHT, WIDTH, INPUTS, hidden, layers)
 
     def in_torch() -> None:
         native.usable = lambda tensor: False
@@ -48,7 +49,7 @@ def measure(hidden: int, layers: int, threads: int, rounds: int, slow: bool) -> 
         native.usable = usable
 
     contestants: dict[str, Callable[[], object]] = {
-        "floor": lambda: spread(lambda rows: floor[len(rows)](), x),
+        "floor": floors.in_threads(products, threads),
         "compiled": lambda: spread(run, x, grad),
         "torch": in_torch,
     }

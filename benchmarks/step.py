@@ -62,18 +62,16 @@ def measure(hidden: int, layers: int, threads: int, rounds: int) -> dict[str, An
 
     part = BATCH // threads
     predicted = PIXELS // threads
-    x, whitening = torch.randn(predicted, d), torch.randn(d, d)
 
-    def whiten() -> None:
-        torch.mm(x, whitening)
+    def products() -> floors.Products:
+        return floors.together(
+            floors.product(predicted, d, d),
+            floors.slstm(part, *PREDICTED, d, hidden, layers),
+            floors.head(predicted, hidden, 32, 32, 4, gradient=True, of_x=True),
+        )
 
-    floor = floors.together(
-        whiten,
-        floors.slstm(part, *PREDICTED, d, hidden, layers),
-        floors.head(predicted, hidden, 32, 32, 4, gradient=True, of_x=True),
-    )
     contestants: dict[str, Callable[[], object]] = {
-        "floor": lambda: spread(lambda rows: floor(), patches),
+        "floor": floors.in_threads(products, threads),
         "whole": whole,
         "crops": lambda: batches.draw(0, stage, 2),
         "neighborhoods": lambda: spread(model.pairs, patches),

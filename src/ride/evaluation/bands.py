@@ -10,7 +10,7 @@ from torch import Tensor
 from ride.models.ride import RIDE, BandState
 from ride.threads import check, parts, spread
 
-MEMORY = 512 * 2**20
+MEMORY = 2**30
 """Bytes of activations that scoring may hold at once unless told otherwise."""
 
 
