@@ -41,6 +41,7 @@ def draw(found: dict[str, Results], path: Path) -> None:
     left.axvline(1.0, color="black", linewidth=1)
     for place, ratio in zip(places, ratios.values(), strict=True):
         left.text(ratio + 0.03, place, f"{ratio:.2f}", va="center", fontsize=8)
+    left.set_xlim(0, 1.12 * max(ratios.values()))
     left.set_xlabel("time over that of its matrix products and exponentials, one thread")
     for way in found["curve"]:
         seconds, rates = zip(*way["points"], strict=True)
