@@ -24,7 +24,6 @@ from ride.training.batches import Batches
 from ride.training.features import single_pixels
 from ride.training.head import HeadState, fit_head
 from ride.training.presets import default
-from timing import with_threads
 
 PIXELS, IMAGES, BATCH = 100_000, 20, 4_800
 
@@ -97,7 +96,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=40.0, help="for each way")
     parser.add_argument("--json", type=Path, help="write the figures here")
     chosen = parser.parse_args()
-    with_threads(1)
+    torch.set_num_threads(1)
     start, x, y = pixels()
     results: list[dict[str, Any]] = []
     for name, way in WAYS.items():

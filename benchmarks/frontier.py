@@ -18,7 +18,7 @@ from ride.models.frontier import CELLS_FOR_THREADS, fill
 from ride.models.frontier_reference import fill_raster
 from ride.models.ride import RIDE, RIDEConfig
 from ride.threads import alone, spread
-from timing import medians, options, record, with_threads
+from timing import medians, options, record
 
 BATCHES = (1, 64)
 
@@ -48,7 +48,7 @@ def measure(size: int, batch: int, threads: int, rounds: int) -> dict[str, Any]:
     assert config.features is not None
     images = torch.rand(batch, size + radius, size + 2 * radius, 1)
     u, z = torch.rand(batch, size, size, dtype=torch.float64), torch.randn(batch, size, size, 1)
-    with_threads(threads)
+    torch.set_num_threads(threads)
     parts = min(threads, batch)
     gate = [(config.hidden, config.features + config.components), (config.features, config.components * config.scales)]
     counts = steps(size, radius + 1)

@@ -17,7 +17,7 @@ from ride.models.mcgsm import MCGSM, native
 from ride.threads import spread
 from ride.training import head
 from ride.training.gradients import descent
-from timing import medians, options, record, with_threads
+from timing import medians, options, record
 
 SIZES = ((32, 32, 12), (32, 32, 40), (32, 32, 64), (128, 48, 40))
 """Components, features, inputs: of RIDE's smallest, of the paper's MCGSMs on 9 x 5 pixels, of RIDE's head."""
@@ -45,7 +45,7 @@ def measure(components: int, features: int, inputs: int, threads: int, pixels: i
     x, y = torch.randn(pixels, inputs), torch.randn(pixels, 1)
     parameters, usable = list(model.parameters()), native.usable
     sizes = (inputs, components, features, SCALES)
-    with_threads(threads)
+    torch.set_num_threads(threads)
 
     def gradient(*data: torch.Tensor) -> object:
         return torch.autograd.grad(model.mean_log_prob(*data), parameters)
@@ -91,7 +91,7 @@ def overhead(threads: int, rounds: int) -> dict[str, Any]:
     model = trained(32, 32, 40)
     start = [parameter.detach().clone() for parameter in model.parameters()]
     x, y = torch.randn(LBFGS_PIXELS, 40), torch.randn(LBFGS_PIXELS, 1)
-    with_threads(threads)
+    torch.set_num_threads(threads)
     parameters = list(model.parameters())
 
     def gradients() -> None:

@@ -13,12 +13,12 @@ import torch
 import floors
 from ride.evaluation.bands import log_prob_maps
 from ride.models.ride import RIDE
-from timing import medians, options, record, with_threads
+from timing import medians, options, record
 
 
 def measure(model: RIDE, sizes: list[int], threads: int, rounds: int) -> Iterator[dict[str, Any]]:
     """One result a size; those of one round are measured in turn."""
-    with_threads(threads)
+    torch.set_num_threads(threads)
     config, most = model.config, max(1, 512 // sizes[0]) ** 2
     batches = {size: torch.rand(max(threads, most * sizes[0] ** 2 // size**2), size, size) for size in sizes}
     predicted = model.neighborhood.predicted_shape(64, 64)

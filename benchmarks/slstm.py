@@ -15,7 +15,7 @@ import floors
 from ride.models.slstm import SpatialLSTM, native, reference
 from ride.models.slstm.diagonals import diagonals
 from ride.threads import spread
-from timing import medians, options, record, with_threads
+from timing import medians, options, record
 
 BATCH, HEIGHT, WIDTH, INPUTS = 50, 20, 18, 12
 
@@ -56,9 +56,9 @@ def measure(hidden: int, layers: int, threads: int, rounds: int, slow: bool) -> 
     if threads > 1:
 
         def alone() -> None:
-            with_threads(1)
+            torch.set_num_threads(1)
             run(x, grad)
-            with_threads(threads)
+            torch.set_num_threads(threads)
 
         contestants["one thread"] = alone
     if slow:
@@ -71,7 +71,7 @@ def measure(hidden: int, layers: int, threads: int, rounds: int, slow: bool) -> 
             h.sum().backward()
 
         contestants["pixel by pixel"] = pixel_by_pixel
-    with_threads(threads)
+    torch.set_num_threads(threads)
     times = medians(contestants, rounds)
     result = {
         "hidden": hidden,

@@ -19,7 +19,7 @@ from ride.training.batches import Batches
 from ride.training.curriculum import LEAST_PATCHES
 from ride.training.gradients import descent
 from ride.training.presets import default
-from timing import medians, options, record, with_threads
+from timing import medians, options, record
 
 BATCH, SIDE, PREDICTED = 50, 22, (20, 18)
 PIXELS = BATCH * PREDICTED[0] * PREDICTED[1]
@@ -40,7 +40,7 @@ def measure(hidden: int, layers: int, threads: int, rounds: int) -> dict[str, An
     parameters = list(model.parameters())
     optimizer = torch.optim.Adam(parameters, lr=1e-4)
     d = model.neighborhood.size
-    with_threads(threads)
+    torch.set_num_threads(threads)
     patches = batches.draw(0, stage, 1)
     with torch.no_grad():
         units, whitened = model.hidden_states(patches)

@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-import torch
-
 
 def medians(
     contestants: dict[str, Callable[[], object]], rounds: int, wait: Callable[[], object] = lambda: None
@@ -50,8 +48,3 @@ def record(found: Iterable[dict[str, Any]], path: Path | None) -> None:
         print(", ".join(figures), flush=True)
     if path:
         path.write_text(json.dumps(results, indent=1) + "\n")
-
-
-def with_threads(count: int) -> None:
-    """Use so many threads from now on."""
-    torch.set_num_threads(count)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from ride.native import available
-from ride.native.library import SWITCH
+from ride.native.compiled import SWITCH
 
 ASK = "import torch; from ride.native import available; print(available(torch.float32))"
 
