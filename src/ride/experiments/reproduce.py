@@ -75,7 +75,7 @@ class Reproduction:
             result = {
                 "identity": identity,
                 "rate": rate.to_json(),
-                "deviation": deviation(pictures),
+                "deviation": deviation(pictures) if self.table.unit == "deviation" else None,
                 "training_seconds": seconds,
                 "scoring_seconds": time.monotonic() - begun,
                 "versions": {name: version(name) for name in ("ride-density", "torch")},

@@ -1,4 +1,4 @@
-"""The gradient of a mean over patches or pixels that are divided over ranks, and on each over threads."""
+"""Means over patches or pixels that are divided over threads, and their gradients, over ranks too."""
 
 from collections.abc import Callable, Sequence
 
@@ -37,3 +37,13 @@ def descent(
     for parameter, gradient in zip(parameters, gradients, strict=True):
         parameter.grad = gradient
     return value
+
+
+@torch.no_grad()
+def total(mean: Callable[..., Tensor], *data: Tensor, least: int = 1) -> float:
+    """What `mean(*data)`, a mean over rows, comes to in sum over the rows of this rank; no gradient."""
+
+    def of_part(*rows: Tensor) -> float:
+        return float(mean(*rows)) * len(rows[0])
+
+    return sum(spread(of_part, *data, least=least))

@@ -10,8 +10,7 @@ from torch import Tensor, nn
 
 from ride import ranks
 from ride.models.mcgsm import MCGSM
-from ride.threads import spread
-from ride.training.gradients import descent
+from ride.training.gradients import descent, total
 
 CHECK_EVERY = 5
 """Iterations between looks at the held-out pixels."""
@@ -121,14 +120,9 @@ def _weight(pixels: Held) -> float:
     return own / ranks.total(own)[0]
 
 
-@torch.no_grad()
 def _mean(head: MCGSM, pixels: Held) -> float:
     """Mean log-likelihood of pixels in nats."""
-
-    def total(x: Tensor, y: Tensor) -> float:
-        return float(head.mean_log_prob(x, y)) * len(x)
-
-    return sum(spread(total, *pixels, least=LEAST_PIXELS)) / len(pixels[0])
+    return total(head.mean_log_prob, *pixels, least=LEAST_PIXELS) / len(pixels[0])
 
 
 def _copies(parameters: list[nn.Parameter]) -> list[Tensor]:

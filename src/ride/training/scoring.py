@@ -11,9 +11,9 @@ from torch import Tensor
 from ride import ranks
 from ride.data import Tiles, seeded
 from ride.models.ride import RIDE
-from ride.threads import spread
 from ride.training.batches import Batches
 from ride.training.config import Stage
+from ride.training.gradients import total
 
 TILES_AT_ONCE = 16
 PATCH_BATCHES = 10
@@ -33,16 +33,11 @@ def training_patches(batches: Batches, stage: Stage) -> Iterator[Tensor]:
         yield sampler.draw(batches.config.batch_of(stage), seeded(batches.config.seed, "score", part))
 
 
-@torch.no_grad()
 def mean_rate(model: RIDE, batches: Iterable[Tensor]) -> float:
     """Mean log-likelihood in nats per pixel of the batches of all ranks, of patches of one size."""
-
-    def rates(patches: Tensor) -> float:
-        return float(model.mean_log_prob(patches)) * len(patches)
-
-    total, count = 0.0, 0.0
+    nats, count = 0.0, 0.0
     for patches in batches:
-        total += sum(spread(rates, patches.to(model.whitening.mean_out)))
+        nats += total(model.mean_log_prob, patches.to(model.whitening.mean_out))
         count += len(patches)
-    total, count = ranks.total(total, count)
-    return total / count
+    nats, count = ranks.total(nats, count)
+    return nats / count

@@ -46,4 +46,4 @@ class Tape:
 
 def slabs(tensor: Tensor, grid: Diagonals, rows: int = 1) -> tuple[Tensor, ...]:
     """Views of the diagonals, `rows` rows of the tensor a cell, made in one call: slicing each takes longer."""
-    return tensor.split_with_sizes([rows * (slab.stop - slab.start) for slab in grid.slabs])
+    return tensor.split_with_sizes([rows * slab.rows for slab in grid.slabs])

@@ -22,6 +22,11 @@ class Slab(NamedTuple):
     first_row: bool
     first_column: bool
 
+    @property
+    def rows(self) -> int:
+        """How many cells there are, in as many rows of the grid."""
+        return self.stop - self.start
+
 
 @dataclass(frozen=True, eq=False)
 class Diagonals:

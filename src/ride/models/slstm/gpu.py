@@ -104,7 +104,7 @@ def _places(grid: Diagonals, batch: int) -> tuple[Place, ...]:
     before: Slab | None = None
     for slab, after in pairwise((*grid.slabs, None)):
         assert slab is not None
-        count = slab.stop - slab.start
+        count = slab.rows
         # Of the first diagonal nothing, of the last no cell comes before or after another.
         left = before.start + slab.left[1].start if before else 0
         lefts = slab.left[0].stop if before else 0

@@ -89,13 +89,14 @@ class SpatialLSTM(nn.Module):
         With `out`, contiguous arrays, they are written there; no gradient.
         """
         inputs = torch.cat([x, h_left, h_up, c_left, c_up] if self.extended else [x, h_left, h_up], dim=-1)
-        if out is None:
-            return reference.cell(inputs, c_left, c_up, self.weight, self.bias)
-        if native.usable(x):
+        if out is not None and native.usable(x):
             native.cell(torch.addmm(self.bias, inputs, self.weight.t()), c_left, c_up, *out)
-        else:
-            for place, value in zip(out, reference.cell(inputs, c_left, c_up, self.weight, self.bias), strict=True):
-                place.copy_(value)
+            return out
+        units = reference.cell(inputs, c_left, c_up, self.weight, self.bias)
+        if out is None:
+            return units
+        for place, value in zip(out, units, strict=True):
+            place.copy_(value)
         return out
 
     def extra_repr(self) -> str:

@@ -28,10 +28,6 @@ def cell(gates: Tensor, c_left: Tensor, c_up: Tensor, h: Tensor, c: Tensor) -> N
     forward(*arrays, None, c.data_ptr(), h.data_ptr(), LARGEST_MEMORY, 1, cells, n, 1, 0)
 
 
-def _rows(slab: Slab) -> int:
-    return slab.stop - slab.start
-
-
 def _inside(slab: Slab) -> tuple[int, int]:
     """How many rows have a left neighbor, and how many have no upper one."""
     return slab.left[0].stop, slab.up[0].start
@@ -67,7 +63,7 @@ class NativeSteps:
         slab, inputs = self.grid.slabs[t], self.tape.recurrent[t]
         for number, units in enumerate(self.units):
             to = inputs.data_ptr() + 2 * number * self.n * inputs.element_size()
-            sizes = (_rows(slab), self.batch, self.n, self.stride, *_inside(slab))
+            sizes = (slab.rows, self.batch, self.n, self.stride, *_inside(slab))
             self._gather(to, *_neighbors(units, t, slab), self._above(number, t), *sizes)
 
     def activate(self, t: int) -> None:
@@ -80,7 +76,7 @@ class NativeSteps:
             tape.c[t].data_ptr(),
             tape.h[t].data_ptr(),
             LARGEST_MEMORY,
-            _rows(slab),
+            slab.rows,
             self.batch,
             self.n,
             *_inside(slab),
@@ -97,7 +93,7 @@ class NativeGradientSteps:
         self.stride = acts.recurrent.shape[-1]
         parts = (acts.gates, acts.c, acts.h, grad_h.contiguous())
         self.gates, self.c, self.h, self.grad_h = (slabs(part, grid) for part in parts)
-        cells = max(_rows(slab) for slab in grid.slabs) * self.batch
+        cells = max(slab.rows for slab in grid.slabs) * self.batch
         self.rooms = space.take("rooms", (cells, self.stride + 4 * self.n), grad_h)
         rooms = self.rooms.view(-1).split([cells * self.stride, cells * 2 * self.n, cells * 2 * self.n])
         self._d_recurrent, self._d_memory = rooms[0].view(cells, self.stride), rooms[1:]
@@ -107,7 +103,7 @@ class NativeGradientSteps:
 
     def d_recurrent(self, t: int) -> Tensor:
         """See `GradientSteps`."""
-        return self._d_recurrent[: _rows(self.grid.slabs[t]) * self.batch]
+        return self._d_recurrent[: self.grid.slabs[t].rows * self.batch]
 
     def differentiate(self, t: int) -> None:
         """See `GradientSteps`."""
@@ -123,12 +119,12 @@ class NativeGradientSteps:
             self._d_memory[t % 2].data_ptr(),
             self._room.data_ptr(),
             self._d_bias.data_ptr(),
-            _rows(slab),
+            slab.rows,
             self.batch,
             self.n,
             self.stride,
             *_inside(slab),
-            *next(((_rows(after), after.left[1].start, *_inside(after)) for after in others), (0, 0, 0, 0)),
+            *next(((after.rows, after.left[1].start, *_inside(after)) for after in others), (0, 0, 0, 0)),
         )
 
     def d_bias(self) -> Tensor:

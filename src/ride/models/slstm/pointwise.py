@@ -81,7 +81,7 @@ class PlainGradientSteps:
         self.acts, self.grid, self.extended, self.space = acts, grid, extended, space
         self.n, self.batch, inputs = acts.h.shape[-1], acts.h.shape[1], acts.recurrent.shape[-1]
         self.gates, self.c, self.h, self.grad_h = (slabs(part, grid) for part in (acts.gates, acts.c, acts.h, grad_h))
-        room = max(slab.stop - slab.start for slab in grid.slabs) * self.batch
+        room = max(slab.rows for slab in grid.slabs) * self.batch
         n = self.n
         self.rooms = space.take("rooms", (room, 8 * n + inputs), grad_h)
         sizes = [room * n] * 3 + [room * 5 * n, room * inputs]
@@ -89,8 +89,7 @@ class PlainGradientSteps:
         self._d_h, self._d_c, self._d_gates, self._d_recurrent = parts[0], parts[1:3], parts[3], parts[4]
 
     def _cells(self, t: int) -> int:
-        slab = self.grid.slabs[t]
-        return (slab.stop - slab.start) * self.batch
+        return self.grid.slabs[t].rows * self.batch
 
     def d_recurrent(self, t: int) -> Tensor:
         """See `GradientSteps`."""

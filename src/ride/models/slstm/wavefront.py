@@ -70,7 +70,7 @@ def score(
     Returns h, and the state of the last row. Of everything else no more is held than a diagonal reads.
     """
     (cells, batch, inputs), n = x.shape, bias.numel() // 5
-    rows = [slab.stop - slab.start for slab in grid.slabs]
+    rows = [slab.rows for slab in grid.slabs]
     most = max(rows)
     read = space.take("read", (most, batch, inputs + (4 if extended else 2) * n), x)
     gates, c = space.take("gates", (most, batch, 5 * n), x), space.take("c", (2, most, batch, n), x)
