@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent / "src"
-ROOMS = ["cli", "experiments", "evaluation", "training", "data", "models"]
+ROOMS = ["cli", "experiments", "evaluation", "baselines", "training", "data", "models"]
 GROUND = ["errors", "atomic", "progress", "settings", "native", "ranks", "threads"]
 """What every room may import, and what imports no room."""
 MODEL_FLOORS = [["ensemble", "files"], ["ride"], ["mcgsm", "slstm", "whitening", "neighborhood", "frontier"]]
