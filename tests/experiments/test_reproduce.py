@@ -1,7 +1,8 @@
-"""Rows of tables: run once, kept on disk, written from there."""
+"""Rows of tables: run once, kept on disk, and gone on with after an interruption."""
 
 import json
 import math
+import time
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -9,57 +10,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from tests.experiments.conftest import MCGSM, RIDE, setting, tiny
 
 from ride.data import Picture, dequantize, open_pictures, seeded
 from ride.errors import ConfigError
-from ride.experiments import reproduce
-from ride.experiments.reproduce import Reproduction, deviation
-from ride.experiments.tables import TABLES, Row, Table
-from ride.models.files import load_card
-from ride.models.ride import RIDEConfig
-from ride.training import FitConfig, Stage, fit
-
-TINY = RIDEConfig(hidden=3, components=2, scales=2, features=2)
-FIT = FitConfig(stages=(Stage(patch=8, steps=2, rate=1e-3),), batch=2, whitening_pixels=500, valid_tile=8)
-
-
-@pytest.fixture
-def table(monkeypatch: pytest.MonkeyPatch) -> Table:
-    rows = {
-        "mcgsm": Row("MCGSM", 1.25, replace(TINY, layers=0), FIT),
-        "ride": Row("RIDE", 1.5, TINY, FIT, tile=12),
-        "ride-ensemble": Row("the same, ensemble", None, TINY, FIT, tile=12, ensemble=True, fitted="ride"),
-    }
-    table = Table("A table", "folder", 1, "mcgsm", rows)
-    monkeypatch.setitem(TABLES, "tiny", table)
-    return table
+from ride.experiments import image_rows, reproduce
+from ride.experiments.catalogue import TABLES
+from ride.experiments.reproduce import results, run_rows
+from ride.experiments.results import Result, difference
+from ride.experiments.sources import Source, deviation
+from ride.experiments.tables import single
+from ride.models.files import load, load_card
+from ride.training import fit
 
 
-@pytest.fixture
-def data(tmp_path: Path) -> str:
-    draw = np.random.default_rng(0)
-    for part, count in (("train", 3), ("test", 2)):
-        (tmp_path / "data" / part).mkdir(parents=True)
-        for k in range(count):
-            pixels = draw.integers(0, 256, (16, 18), dtype=np.uint8)
-            Image.fromarray(pixels).save(tmp_path / "data" / part / f"{k}.png")
-    return str(tmp_path / "data")
-
-
-def work(data: str | None, out: Path, **settings) -> Reproduction:
-    settings = {"seed": 0, "length": 1.0, "device": torch.device("cpu"), **settings}
-    return Reproduction("tiny", data, out, **settings)
-
-
-def quiet(title: str):
-    return nullcontext(None)
-
-
-def test_rows_are_fitted_once_and_written_from_disk(table, data: str, tmp_path: Path, monkeypatch):
-    out = tmp_path / "out"
-    work(data, out).run(["mcgsm", "ride"], quiet)
-    before = {path: path.stat().st_mtime_ns for path in out.glob("*.json")}
+def test_rows_are_fitted_once(data: Path, tmp_path: Path, monkeypatch):
+    here, table = setting(data, tmp_path / "out"), tiny()
+    assert run_rows(table, ["mcgsm", "ride"], here)
+    before = {path: path.stat().st_mtime_ns for path in here.out.glob("*.json")}
     assert len(before) == 2
     # The ensemble needs no fit of its own, and what is done is not done again.
     fits = []
@@ -68,39 +36,83 @@ def test_rows_are_fitted_once_and_written_from_disk(table, data: str, tmp_path: 
         fits.append(arguments)
         return fit(*arguments, **settings)
 
-    monkeypatch.setattr(reproduce, "fit", counted)
-    work(data, out).run([], quiet)
+    monkeypatch.setattr(image_rows, "fit", counted)
+    assert run_rows(table, [], here)
     assert {path: path.stat().st_mtime_ns for path in before} == before
     assert len(fits) == 1
-    assert sorted(path.name for path in out.iterdir() if path.is_dir()) == ["mcgsm", "ride"]
-    rates = work(data, out).rates()
-    assert list(rates) == list(table.rows)
-    assert rates["ride-ensemble"].ensemble
+    assert sorted(path.name for path in here.out.iterdir() if path.is_dir()) == ["mcgsm", "ride"]
+    found = results(table, here)
+    assert list(found) == list(table.rows)
+    assert "mixture" in found["eoride"].scored
+    assert found["eoride"].run == "ride"
 
 
-def test_the_table_has_the_papers_figures_beside_the_measured_ones(table, data: str, tmp_path: Path):
-    job = work(data, tmp_path / "out")
-    job.run(["mcgsm", "ride"], quiet)
-    lines = job.markdown().splitlines()
-    assert len(lines) == 4
-    rates = job.rates()
-    for line, key, paper in zip(lines[2:], ("mcgsm", "ride"), ("1.250", "1.500"), strict=True):
-        cells = [cell.strip() for cell in line.strip("|").split("|")]
-        assert cells[0] == table.rows[key].name
-        assert cells[1] == paper
-        assert cells[2].startswith(f"{rates[key].bits_per_pixel:.3f} ± ")
-    assert "12 x 12 tiles" in lines[3]
+def test_a_result_says_what_stands_behind_it(data: Path, tmp_path: Path):
+    here = setting(data, tmp_path / "out")
+    run_rows(tiny(), ["ride"], here)
+    result = Result.read(here.out / "ride.json")
+    assert result == results(tiny(), here)["ride"]
+    assert result.scored == "independent 12 x 12 tiles"
+    assert result.count == 2 * 10 * 8
+    assert len(result.images) == 2
+    assert result.memory_gib > 0
+    assert result.versions["torch"] == torch.__version__
+    weights = [image.weight for image in result.images]
+    assert result.value == pytest.approx(np.average([image.value for image in result.images], weights=weights))
 
 
-def test_rates_in_units_of_the_standard_deviation(table, data: str, tmp_path: Path, monkeypatch):
-    monkeypatch.setitem(TABLES, "tiny", replace(table, unit="deviation"))
-    job = work(data, tmp_path / "out")
-    job.run(["mcgsm"], quiet)
-    row, note = job.markdown().splitlines()[2], job.markdown().splitlines()[-1]
-    rate, sigma = job.rates()["mcgsm"].bits_per_pixel, deviation(open_pictures(Path(data) / "train"))
-    assert row.split("|")[3].strip().startswith(f"{rate + math.log2(sigma):.3f} ± ")
-    assert row.split("|")[5].strip() == f"{rate:.3f}"
-    assert f"{sigma:.4f} of the full range" in note
+def test_what_is_not_a_result_is_done_anew(tmp_path: Path):
+    for text in ("", "[]", "{}", '{"identity": "x"}'):
+        (tmp_path / "a.json").write_text(text)
+        assert Result.read(tmp_path / "a.json") is None
+
+
+def test_the_difference_of_rows_is_that_of_their_images(data: Path, tmp_path: Path):
+    here = setting(data, tmp_path / "out")
+    run_rows(tiny(), ["mcgsm", "ride"], here)
+    found = results(tiny(), here)
+    mean, error = difference(found["ride"], found["mcgsm"])
+    single_ = [a.value - b.value for a, b in zip(found["ride"].images, found["mcgsm"].images, strict=True)]
+    assert mean == pytest.approx(np.mean(single_))
+    assert error == pytest.approx(np.std(single_, ddof=1) / math.sqrt(2))
+    with pytest.raises(ConfigError, match="same images"):
+        difference(found["ride"], replace(found["mcgsm"], unit="nat"))
+
+
+def test_a_budget_ends_the_work_and_the_next_call_goes_on(data: Path, tmp_path: Path, monkeypatch):
+    here, table = setting(data, tmp_path / "out"), tiny()
+    clock = [0.0]
+
+    def tick() -> float:
+        clock[0] += 10.0
+        return clock[0]
+
+    monkeypatch.setattr(reproduce.time, "monotonic", tick)
+    assert not run_rows(table, ["mcgsm", "ride"], here, minutes=0.5)
+    assert "ride" not in results(table, here)
+    monkeypatch.setattr(reproduce.time, "monotonic", time.perf_counter)
+    assert run_rows(table, ["mcgsm", "ride"], here, minutes=60.0)
+    assert list(results(table, here)) == ["mcgsm", "ride"]
+
+
+def test_dead_leaves_are_given_in_units_of_their_deviation(tmp_path: Path, monkeypatch):
+    made = open_pictures("deadleaves", seed=0, limit=3)
+    monkeypatch.setattr(Source, "_open", lambda source, part: made)
+    monkeypatch.setattr(Source, "held_out", 1)
+    here = _leaves(tmp_path)
+    table = tiny(source="deadleaves", lines=(single("rate", 1.0, MCGSM),))
+    run_rows(table, [], here)
+    result = results(table, here)["mcgsm"]
+    sigma = deviation(list(made))
+    assert result.shift == pytest.approx(math.log2(sigma))
+    assert load_card(here.out / "mcgsm")["test_bits_per_pixel"] == round(result.value - result.shift, 4)
+
+
+def _leaves(tmp_path: Path):
+    from ride.experiments.rows import Setting
+
+    source = Source("deadleaves", None, 0)
+    return Setting(source, tmp_path / "out", 0, 1.0, torch.device("cpu"), lambda title: nullcontext(None))
 
 
 def test_the_deviation_is_that_of_the_dequantised_pixels():
@@ -111,38 +123,51 @@ def test_the_deviation_is_that_of_the_dequantised_pixels():
     assert deviation([Picture("c", np.float32([[0.25, 0.75]]), None)]) == 0.25
 
 
-def test_a_card_says_what_its_model_reached(table, data: str, tmp_path: Path):
-    out = tmp_path / "out"
-    work(data, out).run(["ride"], quiet)
-    rate = json.loads((out / "ride.json").read_text())["rate"]
-    assert load_card(out / "ride")["test_bits_per_pixel"] == round(rate["bits_per_pixel"], 4)
+def test_a_card_says_what_its_model_reached(data: Path, tmp_path: Path):
+    here = setting(data, tmp_path / "out")
+    run_rows(tiny(), ["ride"], here)
+    result = results(tiny(), here)["ride"]
+    assert load_card(here.out / "ride")["test_bits_per_pixel"] == round(result.value, 4)
+    assert load(here.out / "ride").config == RIDE.model
 
 
-def test_of_several_starts_the_best_on_held_out_images_is_scored(table, data: str, tmp_path: Path):
-    out = tmp_path / "out"
-    table.rows["mcgsm"] = replace(table.rows["mcgsm"], starts=3)
-    work(data, out).run(["mcgsm"], quiet)
-    held_out = [load_card(out / f"mcgsm-start{k}").get("held_out_bits_per_pixel", math.inf) for k in range(3)]
-    # The one that was scored has another card now.
-    best = held_out.index(math.inf)
-    assert held_out.count(math.inf) == 1
-    rate = json.loads((out / "mcgsm.json").read_text())["rate"]
-    assert load_card(out / f"mcgsm-start{best}")["test_bits_per_pixel"] == round(rate["bits_per_pixel"], 4)
-    logs = [(out / f"mcgsm-start{k}" / "log.jsonl").read_text().splitlines()[-1] for k in range(3)]
+def test_of_several_starts_the_best_on_held_out_images_is_scored(data: Path, tmp_path: Path):
+    here = setting(data, tmp_path / "out")
+    table = tiny(lines=(single("rate", None, replace(MCGSM, starts=3)),))
+    run_rows(table, [], here)
+    result = results(table, here)["mcgsm"]
+    logs = [(here.out / f"mcgsm-start{k}" / "log.jsonl").read_text().splitlines()[-1] for k in range(3)]
     rates = [json.loads(line)["nats_per_pixel"] for line in logs]
-    assert rates.index(max(rates)) == best
+    best = rates.index(max(rates))
+    assert result.run == f"mcgsm-start{best}"
+    assert load_card(here.out / result.run)["test_bits_per_pixel"] == round(result.value, 4)
 
 
 @pytest.mark.parametrize("change", [{"seed": 1}, {"length": 0.5}])
-def test_figures_of_other_settings_are_not_shown(table, data: str, tmp_path: Path, change):
-    work(data, tmp_path / "out").run(["mcgsm"], quiet)
-    assert work(data, tmp_path / "out", **change).rates() == {}
+def test_figures_of_other_settings_are_not_shown(data: Path, tmp_path: Path, change):
+    run_rows(tiny(), ["mcgsm"], setting(data, tmp_path / "out"))
+    assert results(tiny(), setting(data, tmp_path / "out", **change)) == {}
 
 
-def test_what_is_not_there_is_named(table, data: str, tmp_path: Path):
-    with pytest.raises(ConfigError, match="table9"):
-        Reproduction("table9", data, tmp_path, seed=0, length=1.0, device=torch.device("cpu"))
+def test_what_is_not_there_is_named(data: Path, tmp_path: Path):
     with pytest.raises(ConfigError, match="--data"):
-        work(None, tmp_path)
+        Source("bsds300", None, 0)
     with pytest.raises(ConfigError, match="ride-7"):
-        work(data, tmp_path).run(["ride-7"], quiet)
+        run_rows(tiny(), ["ride-7"], setting(data, tmp_path))
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_the_tables_of_the_paper_are_put_together_well(name: str):
+    table = TABLES[name]
+    cells = [(key, cell) for line in table.lines for key, cell in line.cells.items()]
+    assert {key for key, _ in cells} <= set(table.columns)
+    rows = [cell.row for _, cell in cells if cell.row]
+    # A key stands for one row on disk, in all tables of the same images.
+    others = [row for other in TABLES.values() if other.source == table.source for row in other.rows.values()]
+    for row in rows:
+        assert all(other == row for other in others if other.key == row.key), row.key
+        assert row.fitted is None or row.fitted in rows
+    for column in table.columns.values():
+        assert column.baseline is None or column.baseline in table.rows
+    if table.widths:
+        assert set(table.widths) == set(table.rows)

@@ -1,71 +1,93 @@
 """`ride reproduce`."""
 
-import shlex
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, arg
 
 from ride.cli.options import Options, output_directory
+from ride.errors import ConfigError
+
+if TYPE_CHECKING:
+    from ride.experiments.rows import Setting
+    from ride.experiments.tables import Table
 
 
 @dataclass(frozen=True, kw_only=True)
 class Command(Options):
-    """Fit and score the rows of a table of the paper, and print the table with the paper's figures beside ours.
+    """Reproduce a table or figure of the paper, from raw images to a report with the paper's figures beside ours.
 
-    `table1` and `recipes` are BSDS300: `--data` names a folder with `train` and `test` in it. `table3` is dead
-    leaves, which are made on the fly. Rows are kept in OUT, not run twice; interrupt and repeat the command at will.
+    `table1` and `recipes` are BSDS300: `--data` names a folder with `train` and `test` in it. `table3` and `figure2`
+    are dead leaves, which are made on the fly. Rows are kept in OUT, not run twice; interrupt and repeat the command
+    at will. The report is written from what lies there: Markdown, and one page of HTML, with pictures.
     """
 
     table: Annotated[Positional[str], arg(metavar="TABLE")]
-    """table1, table3, or recipes: ways to train, compared."""
+    """table1, table3, figure2, or recipes: ways to train, compared."""
     data: str | None = None
     """Folder with the images of the table."""
     rows: tuple[str, ...] = ()
     """Rows to run, all unless given; a wrong name prints the right ones."""
     out: Path | None = None
-    """Folder for runs and results; runs/TABLE unless given."""
+    """Folder for fitted models and results; runs/bsds300 and the like, by the images, unless given."""
+    report: Path | None = None
+    """Folder for the report; OUT unless given."""
     length: float = 1.0
     """Scale the number of steps of each fit; 0.01 is a trial run."""
+    budget: float | None = None
+    """Stop after about so many minutes, in the middle of a fit if need be; the same command goes on from there."""
     into: tuple[Path, ...] = ()
     """Also write the table into these documents, between the lines <!-- TABLE --> and <!-- /TABLE -->."""
 
     def run(self) -> None:
-        """Run the rows and print the table."""
+        """Run the rows, write the report and print the table."""
         device = self.start()
+        if self.budget is not None and not self.budget > 0:
+            raise ConfigError(f"--budget must be more than 0 minutes, not {self.budget}")
 
-        from ride.experiments.blocks import replace_block
-        from ride.experiments.reproduce import Reproduction
+        from ride.experiments.catalogue import TABLES
+        from ride.experiments.reproduce import run_rows
+        from ride.experiments.rows import Setting
+        from ride.experiments.sources import Source
 
-        out = self.out or Path("runs") / self.table
-        work = Reproduction(self.table, self.data, out, seed=self.seed, length=self.length, device=device)
-        output_directory(out)
-        work.run(self.rows, self.progress)
-        table = f"{work.markdown()}\n\nSeed {self.seed}, {device}. Measured by `{self._command()}`."
-        self.say(f"{work.table.title}\n\n{table}")
-        for document in self.into:
-            replace_block(document, self.table, table)
-            self.say(f"wrote {document}")
-        self.give(
-            {
-                "table": self.table,
-                "rows": {key: rate.to_json() for key, rate in work.rates().items()},
-                "written": [str(document) for document in self.into],
-            }
-        )
+        if self.table not in TABLES:
+            raise ConfigError(f"there is no table {self.table!r} here: choose from {', '.join(TABLES)}")
+        table = TABLES[self.table]
+        source = Source(table.source, Path(self.data) if self.data else None, self.seed)
+        out = self.out or Path("runs") / table.source
+        report = self.report or out
+        setting = Setting(source, output_directory(out), self.seed, self.length, device, self.progress)
+        output_directory(report)
+        done = run_rows(table, self.rows, setting, self.budget)
+        self._report(table, setting, report)
+        if not done:
+            self.say(f"stopped after {self.budget:g} minutes; the same command goes on from there")
 
     def kept(self) -> str:
         """Rows that are done stay done."""
         return "the rows done so far are kept; the same command goes on"
 
-    def _command(self) -> str:
-        """What to type for the same table anywhere: the images' folder is the reader's own."""
-        words = ["ride", "reproduce", self.table]
-        if self.data:
-            words += ["--data", "BSDS300"]
-        if self.rows:
-            words += ["--rows", *self.rows]
-        if self.length != 1.0:
-            words += ["--length", str(self.length)]
-        return shlex.join(words)
+    def _report(self, table: "Table", setting: "Setting", folder: Path) -> None:
+        from ride.experiments.blocks import replace_block
+        from ride.experiments.report import reproduce_command, table_text, write_report
+        from ride.experiments.reproduce import results
+
+        command = reproduce_command(self.table, table.source, self.rows, self.length)
+        text = f"{table_text(table, setting)}\n\nSeed {self.seed}, {setting.device}. Measured by `{command}`."
+        self.say(f"{table.title}\n\n{text}\n")
+        written = write_report(table, self.table, setting, command, folder)
+        for document in self.into:
+            replace_block(document, self.table, text)
+        for path in (*written, *self.into):
+            self.say(f"wrote {path}")
+        self.give(
+            {
+                "table": self.table,
+                "rows": {
+                    key: {"value": result.value, "stderr": result.stderr, "unit": result.unit, "count": result.count}
+                    for key, result in results(table, setting).items()
+                },
+                "written": [str(path) for path in (*written, *self.into)],
+            }
+        )

@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -16,6 +15,7 @@ from ride.data import Picture, dequantize, seeded
 from ride.errors import ConfigError, DataError
 from ride.evaluation.bands import MEMORY, log_prob_maps
 from ride.evaluation.histogram import Histogram
+from ride.evaluation.means import mean_and_error
 from ride.models.ensemble import Ensemble
 from ride.models.ride import RIDE
 from ride.progress import Progress
@@ -202,7 +202,7 @@ def gain(better: Rate, baseline: Rate) -> tuple[float, float | None]:
     differences = [
         a.bits_per_pixel - b.bits_per_pixel for a, b in zip(better.pictures, baseline.pictures, strict=True)
     ]
-    return _mean_and_error(differences, [picture.pixels for picture in better.pictures])
+    return mean_and_error(differences, [picture.pixels for picture in better.pictures])
 
 
 def _score(
@@ -254,7 +254,7 @@ def _rate(
     channels: int,
     device: str,
 ) -> Rate:
-    bits, error = _mean_and_error([p.bits_per_pixel for p in pictures], [p.pixels for p in pictures])
+    bits, error = mean_and_error([p.bits_per_pixel for p in pictures], [p.pixels for p in pictures])
     return Rate(
         model=model,
         nats_per_pixel=bits * LOG_2,
@@ -272,14 +272,3 @@ def _rate(
         device=device,
         pictures=tuple(pictures),
     )
-
-
-def _mean_and_error(values: Sequence[float], pixels: Sequence[int]) -> tuple[float, float | None]:
-    """Mean over all pixels and its standard error over pictures, which may differ in size."""
-    weights = torch.tensor(pixels, dtype=torch.float64) / sum(pixels)
-    x = torch.tensor(values, dtype=torch.float64)
-    mean = (weights * x).sum()
-    n = len(x)
-    if n == 1:
-        return float(mean), None
-    return float(mean), float(((weights * (x - mean)) ** 2).sum().mul(n / (n - 1)).sqrt())

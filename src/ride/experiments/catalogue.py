@@ -1,0 +1,5 @@
+"""The tables and figures that can be reproduced, by name."""
+
+from ride.experiments import figure2, recipes, table1, table3
+
+TABLES = {"table1": table1.TABLE, "table3": table3.TABLE, "figure2": figure2.TABLE, "recipes": recipes.TABLE}

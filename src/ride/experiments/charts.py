@@ -1,0 +1,143 @@
+"""The charts of a report: the paper's figures against ours, learning curves, and Figure 2."""
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ride.atomic import replacing
+from ride.errors import ConfigError
+from ride.experiments.document import Figure
+from ride.experiments.results import Result
+from ride.experiments.rows import Setting
+from ride.experiments.tables import Table
+
+
+def draw_charts(table: Table, found: Mapping[str, Result], setting: Setting, name: str, folder: Path) -> list[Figure]:
+    """Draw what the results allow for, as PNG files whose names begin with `name`.
+
+    Raises:
+        ConfigError: matplotlib is not installed.
+        OutputError: a file cannot be written.
+    """
+    drawn = []
+    if table.widths:
+        _save(_widths(table, found), folder / f"{name}.png")
+        caption = "Rate against the width of the causal neighborhood; bars are standard errors over images."
+        drawn.append(Figure(f"{name}.png", caption))
+    else:
+        for key, column in table.columns.items():
+            if any(cell.row and cell.row.key in found for _, cell in table.cells(key)):
+                file = f"{name}-{key}.png"
+                _save(_against_the_paper(table, key, found), folder / file)
+                drawn.append(Figure(file, f"{column.title}: the paper's figures and those measured here."))
+    curves = {key: curve for key, result in found.items() if (curve := _curve(setting.out / result.run))}
+    if curves:
+        file = f"{name}-curves.png"
+        _save(_learning(table, curves), folder / file)
+        drawn.append(Figure(file, "Learning curves: training batches (thin) and held-out images or patches (points)."))
+    return drawn
+
+
+def _figure(width: float, height: float) -> Any:
+    try:
+        from matplotlib.figure import Figure as Drawing
+    except ImportError as error:
+        raise ConfigError("a report needs matplotlib: pip install 'ride-density[plots]'") from error
+    return Drawing((width, height), dpi=110, layout="constrained")
+
+
+def _save(drawing: Any, path: Path) -> None:
+    with replacing(path) as temporary:
+        drawing.savefig(temporary, format="png")
+
+
+def _against_the_paper(table: Table, key: str, found: Mapping[str, Result]) -> Any:
+    """A line for each model: what the paper has, and what was measured."""
+    lines = list(table.cells(key))
+    drawing = _figure(7.5, 1.0 + 0.28 * len(lines))
+    axes = drawing.subplots()
+    heights = range(len(lines), 0, -1)
+    paper = [(cell.paper, y) for (_, cell), y in zip(lines, heights, strict=True) if cell.paper is not None]
+    axes.plot(*zip(*paper, strict=True), "o", color="0.6", label="paper")
+    ours = []
+    for (_, cell), y in zip(lines, heights, strict=True):
+        result = found.get(cell.row.key) if cell.row else None
+        if result is not None:
+            ours.append((result.notes[cell.note] if cell.note else result.value, y))
+    axes.plot(*zip(*ours, strict=True), "D", color="C3", markersize=5, label="measured")
+    axes.set_yticks(list(heights), [line.name for line, _ in lines])
+    axes.set_xlabel(f"{table.columns[key].title}, {table.columns[key].unit} (more is better)")
+    axes.grid(axis="both", alpha=0.3)
+    axes.legend(loc="best")
+    return drawing
+
+
+def _widths(table: Table, found: Mapping[str, Result]) -> Any:
+    """Figure 2: a curve for each kind of model."""
+    assert table.widths is not None
+    drawing = _figure(6, 4.2)
+    axes = drawing.subplots()
+    for number, (key, column) in enumerate(table.columns.items()):
+        points = []
+        for _, cell in table.cells(key):
+            if cell.row and cell.row.key in found:
+                result = found[cell.row.key]
+                points.append((table.widths[cell.row.key], result.value, result.stderr or 0.0))
+        if points:
+            x, y, error = zip(*sorted(points), strict=True)
+            axes.errorbar(x, y, error, fmt="o-", capsize=3, color=f"C{number}", label=column.title)
+    axes.set_xlabel("width of the causal neighborhood, pixels")
+    axes.set_ylabel("log-likelihood rate, bit/px")
+    axes.grid(alpha=0.3)
+    axes.legend()
+    return drawing
+
+
+Curve = tuple[list[tuple[float, float]], list[tuple[float, float]]]
+"""Minutes and rate in nats, in training and on what is held out."""
+
+
+def _curve(run: Path) -> Curve | None:
+    """What the log of a run tells; None if there is none."""
+    try:
+        lines = [json.loads(line) for line in (run / "log.jsonl").read_text(encoding="utf-8").splitlines()]
+    except (OSError, ValueError):
+        return None
+    training: list[tuple[float, float]] = []
+    held_out: list[tuple[float, float]] = []
+    for line in lines:
+        nats = line.get("nats_per_pixel", line.get("nats"))
+        if nats is not None and "seconds" in line:
+            target = held_out if line["phase"] == "valid" else training if line["phase"] == "steps" else []
+            target.append((line["seconds"] / 60, nats))
+    return (training, held_out) if training else None
+
+
+def _learning(table: Table, curves: Mapping[str, Curve]) -> Any:
+    """The curves of all rows, those in nats per patch beside those in bits per pixel."""
+    units = list(dict.fromkeys(column.unit for column in table.columns.values()))
+    of = {cell.row.key: table.columns[key].unit for key in table.columns for _, cell in table.cells(key) if cell.row}
+    units = [unit for unit in units if any(of[key] == unit for key in curves)]
+    drawing = _figure(6.5 * len(units), 4.5)
+    for unit, axes in zip(units, drawing.subplots(1, len(units), squeeze=False)[0], strict=True):
+        scale = 1 / math.log(2) if unit == "bit/px" else 1.0
+        floor = math.inf
+        for number, (key, (training, held_out)) in enumerate(curves.items()):
+            if of[key] != unit:
+                continue
+            x, y = zip(*training, strict=True)
+            axes.plot(x, [scale * value for value in y], color=f"C{number % 10}", linewidth=0.6, alpha=0.7)
+            shown = held_out or [training[-1]]
+            x, y = zip(*shown, strict=True)
+            points = [scale * value for value in y]
+            axes.plot(x, points, "o-", color=f"C{number % 10}", markersize=4, label=table.rows[key].name)
+            floor = min([floor, *points, *(scale * value for _, value in training[len(training) // 5 :])])
+        # The first steps start from far below, and would take the whole scale for themselves.
+        axes.set_ylim(bottom=floor)
+        axes.set_xlabel("minutes of training")
+        axes.set_ylabel(f"log-likelihood, {unit} (of the full range)")
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize=8, loc="lower right")
+    return drawing

@@ -1,0 +1,130 @@
+"""Rows about large images: a RIDE or an MCGSM, and its log-likelihood rate."""
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ride.data import Picture, hold_out
+from ride.evaluation import Rate, evaluate
+from ride.experiments.results import ImageScore, Result, circumstances
+from ride.experiments.rows import Row, Setting
+from ride.experiments.sources import deviation
+from ride.models.files import RUN_MODEL, load, save
+from ride.models.ride import RIDE, RIDEConfig
+from ride.training import FitConfig, fit
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageRow(Row):
+    """A RIDE, which without layers is an MCGSM, on images of any size.
+
+    Args:
+        model: what is fitted.
+        fit: how.
+        tile: side of the independent tiles that are scored; None for whole images.
+        ensemble: score the mixture over flips and transposes.
+        starts: fits from so many initial values, of which the best on the held-out images is kept.
+    """
+
+    model: RIDEConfig
+    fit: FitConfig
+    tile: int | None = None
+    ensemble: bool = False
+    starts: int = 1
+
+    def ensembled(self, name: str, key: str) -> "ImageRow":
+        """The row of the mixture over flips and transposes of this model."""
+        return replace(self, name=name, key=key, ensemble=True, fitted=self)
+
+    def settings(self, setting: Setting) -> Any:
+        """Model, fit and what is scored."""
+        fit = asdict(self.config(setting))
+        return [asdict(self.model), fit, self.tile, self.ensemble, self.starts, setting.seed]
+
+    def config(self, setting: Setting) -> FitConfig:
+        """How the model is fitted in this setting."""
+        config = replace(self.fit, seed=setting.seed)
+        return config if setting.length == 1 else config.scaled(setting.length)
+
+    def run(self, setting: Setting) -> Result:
+        """Fit the model, or take the one that is there, and score it on the test images."""
+        with setting.bars(f"{self.name}: reading") as progress:
+            pictures = setting.source.training(progress)
+        folder, seconds = self._origin()._fitted(pictures, setting)
+        model = load(folder).to(setting.device)
+        begun = time.monotonic()
+        with setting.bars(f"{self.name}: scoring") as progress:
+            rate = evaluate(
+                model,
+                setting.source.test(),
+                tile=self.tile,
+                ensemble=self.ensemble,
+                seed=setting.seed,
+                name=self.name,
+                progress=progress,
+            )
+        if self.fitted is None:
+            self._describe(folder, rate, seconds, setting)
+        shift = math.log2(deviation(pictures)) if setting.source.kind == "deadleaves" else 0.0
+        return Result(
+            identity=self.identity(setting),
+            unit="bit/px",
+            value=rate.bits_per_pixel + shift,
+            stderr=rate.stderr_bits,
+            shift=shift,
+            images=tuple(ImageScore(p.name, p.bits_per_pixel + shift, p.pixels) for p in rate.pictures),
+            scored=rate.scored,
+            of="pixels",
+            notes={},
+            seed=setting.seed,
+            device=rate.device,
+            run=folder.relative_to(setting.out).as_posix(),
+            training_seconds=seconds,
+            scoring_seconds=time.monotonic() - begun,
+            **circumstances(),
+        )
+
+    def _origin(self) -> "ImageRow":
+        """The row whose fitted model this one scores."""
+        assert self.fitted is None or isinstance(self.fitted, ImageRow)
+        return self.fitted or self
+
+    def _fitted(self, pictures: Sequence[Picture], setting: Setting) -> tuple[Path, float]:
+        """The run directory of the fitted model and the seconds that took; what is done is not done again."""
+        training, validation = hold_out(pictures, setting.source.held_out, setting.seed)
+        best, best_folder, seconds = -math.inf, setting.out / self.key, 0.0
+        for start in range(self.starts):
+            folder = setting.out / (self.key if self.starts == 1 else f"{self.key}-start{start}")
+            config = self.config(setting)
+            config = replace(config, seed=config.seed + start)
+            torch.manual_seed(config.seed)
+            model = RIDE(self.model).to(setting.device)
+            title = self.name if self.starts == 1 else f"{self.name}, start {start + 1} of {self.starts}"
+            with setting.bars(f"{title}: fitting") as progress:
+                card = {"made": "by ride reproduce", "row": self.name}
+                result = fit(model, training, validation, config, directory=folder, card=card, progress=progress)
+            seconds += result.seconds
+            if result.nats_per_pixel > best:
+                best, best_folder = result.nats_per_pixel, folder
+        return best_folder, seconds
+
+    def _describe(self, folder: Path, rate: Rate, seconds: float, setting: Setting) -> None:
+        """Put the measured rate on the card of the model."""
+        path = folder / RUN_MODEL
+        card = {
+            "made": f"by ride reproduce, {setting.source.kind}, row {self.key}",
+            "training_images": f"all but {setting.source.held_out} held out for validation",
+            "test_bits_per_pixel": round(rate.bits_per_pixel, 4),
+            "test_stderr_bits": None if rate.stderr_bits is None else round(rate.stderr_bits, 4),
+            "scored": f"{rate.pixels:,} pixels of {rate.images} test images, {rate.scored}",
+            "seed": setting.seed,
+            "starts": self.starts,
+            "training_minutes": round(seconds / 60, 1),
+            "fit": asdict(self.config(setting)),
+        }
+        save(load(path), path, card)

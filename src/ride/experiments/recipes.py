@@ -1,0 +1,38 @@
+"""Ways to train RIDE, compared at a tenth of the full length."""
+
+from dataclasses import replace
+
+from ride.experiments.image_rows import ImageRow
+from ride.experiments.table1 import RIDE_64
+from ride.experiments.tables import Cell, Column, Line, Table
+from ride.training import FitConfig, presets
+
+TENTH = presets.default(1).scaled(0.1)
+SMALL = replace(TENTH, stages=(*TENTH.stages[:2], replace(TENTH.stages[2], patch=32, steps=198, batch=None)))
+"""As many pixels, but on small patches only: 198 steps of 50 of 32 x 32 where the other has 80 of 12 of 96 x 96."""
+
+
+def recipe(name: str, key: str, fit: FitConfig) -> Line:
+    """A way to train, scored on tiles and on whole images."""
+    row = ImageRow(name, key, model=RIDE_64, fit=fit, tile=64)
+    whole = replace(row, key=f"{key}-whole", tile=None, fitted=row)
+    return Line(name, {"tiles": Cell(None, row), "whole": Cell(None, whole)})
+
+
+TABLE = Table(
+    "Ways to train RIDE, 1 layer, 64 hidden units, in a tenth of the full length, on BSDS300 in gray",
+    "bsds300",
+    {"tiles": Column("64 x 64 tiles", "bit/px", "paper"), "whole": Column("whole images", "bit/px", "paper-whole")},
+    (
+        recipe("preset paper", "paper", presets.paper(1).scaled(0.1)),
+        recipe("preset default", "default", TENTH),
+        recipe("preset gentle", "gentle", presets.gentle(1).scaled(0.1)),
+        recipe("default, but patches of 32 at the end", "small-patches", SMALL),
+        recipe("default, but no clipping", "no-clipping", replace(TENTH, clip=None)),
+        recipe("default, but forget gates open at first (bias 1)", "forget-bias", replace(TENTH, forget_bias=1.0)),
+    ),
+    (
+        "Each line is a fit of a tenth of the full length, all else equal; `± ` is over test images, which are "
+        "compared one by one.",
+    ),
+)

@@ -1,0 +1,165 @@
+"""The report of a table: the paper's figures and ours, and all that stands behind each of ours."""
+
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+
+from ride.atomic import write_bytes
+from ride.errors import OutputError
+from ride.experiments import charts, document
+from ride.experiments.document import Block, Figure, Grid, Heading, Paragraph, Points
+from ride.experiments.reproduce import results
+from ride.experiments.results import Result, difference
+from ride.experiments.rows import Setting
+from ride.experiments.samples import draw_samples
+from ride.experiments.tables import Cell, Table
+
+
+def table_text(table: Table, setting: Setting) -> str:
+    """The table as Markdown, with the paper's figures beside what was measured."""
+    return document.markdown([grid(table, results(table, setting))]).strip()
+
+
+def write_report(table: Table, name: str, setting: Setting, command: str, folder: Path) -> list[Path]:
+    """Write NAME.md, NAME.html and their pictures into a folder, from the results on disk.
+
+    Args:
+        table: what the report is about.
+        name: of its files.
+        setting: where the results lie.
+        command: what to type for the same figures.
+        folder: is there.
+
+    Returns: the files written.
+
+    Raises:
+        ConfigError: matplotlib, which draws the pictures, is not installed.
+        OutputError: a file cannot be written.
+    """
+    found = results(table, setting)
+    pictures = charts.draw_charts(table, found, setting, name, folder)
+    pictures += draw_samples(table, found, setting, name, folder)
+    blocks = _blocks(table, found, setting, command, pictures)
+    written = [folder / f"{name}.md", folder / f"{name}.html"]
+    try:
+        texts = document.markdown(blocks), document.page(table.title, blocks, folder)
+    except OSError as error:
+        raise OutputError(f"cannot read a picture of the report back: {error}") from error
+    for path, text in zip(written, texts, strict=True):
+        write_bytes(path, text.encode())
+    return [*written, *(folder / picture.file for picture in pictures)]
+
+
+def grid(table: Table, found: Mapping[str, Result]) -> Grid:
+    """The paper's table with our figures beside its own."""
+    head = ["model"]
+    for column in table.columns.values():
+        head += [f"{column.title}, paper [{column.unit}]", f"measured [{column.unit}]"]
+        if column.baseline:
+            head.append(f"over {table.rows[column.baseline].name}")
+    rows = []
+    for line in table.lines:
+        cells = [line.name]
+        for key, column in table.columns.items():
+            cells += _cells(line.cells.get(key, Cell()), column.baseline, column.digits, found)
+        rows.append(cells)
+    return Grid(head, rows)
+
+
+def _cells(cell: Cell, baseline: str | None, digits: int, found: Mapping[str, Result]) -> list[str]:
+    """What the paper has, what was measured, and the distance to the baseline where there is one."""
+    result = found.get(cell.row.key) if cell.row else None
+    paper = "-" if cell.paper is None else f"{cell.paper:.{digits}f}"
+    if result is None:
+        measured = "paper only" if cell.paper is not None and cell.row is None else "-"
+    elif cell.note:
+        measured = f"{result.notes[cell.note]:.{digits}f}" if cell.note in result.notes else "-"
+    else:
+        measured = with_error(f"{result.value:.{digits}f}", result.stderr, digits)
+    cells = [paper, measured]
+    if baseline:
+        base = found.get(baseline)
+        if result is None or base is None or result is base:
+            cells.append("-")
+        else:
+            value, error = difference(result, base)
+            cells.append(with_error(f"{value:+.{digits}f}", error, digits))
+    return cells
+
+
+def with_error(figure: str, error: float | None, digits: int = 3) -> str:
+    """A figure and its standard error, where it has one."""
+    return figure if error is None else f"{figure} ± {error:.{digits}f}"
+
+
+def reproduce_command(name: str, source: str, keys: tuple[str, ...], length: float) -> str:
+    """What to type for the same table anywhere: the images' folder is the reader's own."""
+    words = ["ride", "reproduce", name]
+    if source != "deadleaves":
+        words += ["--data", source.upper()]
+    if keys:
+        words += ["--rows", *keys]
+    if length != 1.0:
+        words += ["--length", str(length)]
+    return shlex.join(words)
+
+
+def _blocks(
+    table: Table, found: Mapping[str, Result], setting: Setting, command: str, pictures: list[Figure]
+) -> list[Block]:
+    """All of the report in order."""
+    blocks: list[Block] = [
+        Heading(table.title, 1),
+        Paragraph(
+            f"Written by `{command}` from results on disk. `±` is the standard error over test images. A distance "
+            "between two models is the mean over the same images, with the standard error of the differences image "
+            "by image, which is much smaller: what makes an image hard for one model makes it hard for the other. "
+            "`paper only` is a figure of the paper that was not reproduced; `-` one that is not there."
+        ),
+        grid(table, found),
+        *pictures,
+        Heading("How it was made, and what differs from the paper"),
+        Points(table.notes),
+        Heading("Behind each figure"),
+        _behind(table, found),
+    ]
+    remarks = _remarks(found)
+    if remarks:
+        blocks += [Heading("Further figures", 3), Points(remarks)]
+    return blocks
+
+
+def _behind(table: Table, found: Mapping[str, Result]) -> Grid:
+    """Where each figure comes from."""
+    head = ["row", "figure", "scored", "on", "seed", "training", "scoring", "memory", "device", "versions", "settings"]
+    rows = []
+    for key, result in found.items():
+        rows.append(
+            [
+                f"`{key}`",
+                with_error(f"{result.value:.4f} {result.unit}", result.stderr, 4),
+                result.scored,
+                f"{result.count:,} {result.of} of {len(result.images)} images",
+                str(result.seed),
+                _minutes(result.training_seconds),
+                _minutes(result.scoring_seconds),
+                f"{result.memory_gib:.1f} GiB",
+                f"{result.device}, {result.machine}",
+                ", ".join(f"{name} {number}" for name, number in result.versions.items()),
+                f"`{result.identity}`",
+            ]
+        )
+    return Grid(head, rows)
+
+
+def _remarks(found: Mapping[str, Result]) -> list[str]:
+    """The notes of the rows in words."""
+    remarks = []
+    for key, result in found.items():
+        for name, value in result.notes.items():
+            remarks.append(f"`{key}`: {name} {value:.4g}")
+    return remarks
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"

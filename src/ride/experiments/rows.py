@@ -1,0 +1,76 @@
+"""Rows of the paper's tables: what is fitted, how, and how it is scored."""
+
+import hashlib
+import json
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ride.experiments.results import Result
+from ride.experiments.sources import Source
+from ride.progress import Bars
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Where and how rows are run.
+
+    Args:
+        source: the images.
+        out: folder of the fitted models and the results; what is there is not done again.
+        seed: of everything.
+        length: scales the number of steps of each fit.
+        device: where to compute.
+        bars: shows the progress of each part.
+    """
+
+    source: Source
+    out: Path
+    seed: int
+    length: float
+    device: torch.device
+    bars: Bars
+
+
+@dataclass(frozen=True)
+class Row(ABC):
+    """One figure of a table.
+
+    Args:
+        name: what the paper calls the model.
+        key: what it is called on the command line and on disk; among the rows of a source no other has it.
+        fitted: the row whose fitted model this row scores in another way; its own if None.
+    """
+
+    name: str
+    key: str
+    fitted: "Row | None" = None
+
+    @abstractmethod
+    def settings(self, setting: Setting) -> Any:
+        """All that decides the figure, the images' content excepted (a fit checks its own)."""
+
+    @abstractmethod
+    def run(self, setting: Setting) -> Result:
+        """Fit and score.
+
+        Raises:
+            RideError: that did not work.
+        """
+
+    def identity(self, setting: Setting) -> str:
+        """A digest of the settings."""
+        text = json.dumps(self.settings(setting), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def result(self, setting: Setting) -> Result | None:
+        """What is on disk for the present settings."""
+        found = Result.read(self.file(setting))
+        return found if found and found.identity == self.identity(setting) else None
+
+    def file(self, setting: Setting) -> Path:
+        """Where the result lies."""
+        return setting.out / f"{self.key}.json"

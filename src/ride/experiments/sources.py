@@ -1,0 +1,77 @@
+"""The images of an experiment: which are for training, which for testing, and in which unit rates are given."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from ride.data import Picture, open_pictures
+from ride.errors import ConfigError
+from ride.progress import Progress
+
+Kind = Literal["bsds300", "vanhateren", "deadleaves"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """The images of one data set of the paper.
+
+    Args:
+        kind: which one.
+        data: where it lies: for `bsds300` a folder with `train` and `test` in it, for `vanhateren` a folder of `.iml`
+            files; None for dead leaves, which are made on the fly.
+        seed: of what is drawn.
+
+    Raises:
+        ConfigError: the place is missing.
+    """
+
+    kind: Kind
+    data: Path | None
+    seed: int
+
+    def __post_init__(self) -> None:
+        if self.kind != "deadleaves" and self.data is None:
+            what = "train and test in it" if self.kind == "bsds300" else "the .iml files of van Hateren in it"
+            raise ConfigError(f"this needs --data, a folder with {what}")
+
+    @property
+    def held_out(self) -> int:
+        """How many training images are held out for early stopping."""
+        return {"bsds300": 20, "vanhateren": 2, "deadleaves": 50}[self.kind]
+
+    def training(self, progress: Progress | None = None) -> list[Picture]:
+        """All training images, those that are held out included."""
+        return _read(self._open("train"), progress)
+
+    def test(self) -> Sequence[Picture]:
+        """The images that no model has seen."""
+        return self._open("test")
+
+    def _open(self, part: Literal["train", "test"]) -> Sequence[Picture]:
+        if self.kind == "deadleaves":
+            return open_pictures("deadleaves", seed=self.seed, part=part)
+        assert self.data is not None
+        return open_pictures(self.data / part)
+
+
+def deviation(pictures: Sequence[Picture]) -> float:
+    """Standard deviation of the dequantised pixels of gray images, in units of the full range."""
+    count, total, squares, noise = 0, 0.0, 0.0, 0.0
+    for picture in pictures:
+        x = picture.pixels.astype(np.float64) / (picture.levels or 1)
+        count, total, squares = count + x.size, total + x.sum(), squares + np.square(x).sum()
+        noise += x.size / 12 / picture.levels**2 if picture.levels else 0.0
+    return math.sqrt((squares + noise) / count - (total / count) ** 2)
+
+
+def _read(pictures: Sequence[Picture], progress: Progress | None) -> list[Picture]:
+    read = []
+    for picture in pictures:
+        read.append(picture)
+        if progress:
+            progress(len(read), len(pictures), picture.name)
+    return read

@@ -1,0 +1,101 @@
+"""Reports: the paper's figures beside the measured ones, as Markdown and as a page."""
+
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from tests.experiments.conftest import setting, tiny
+
+from ride.experiments.document import Figure, Grid, Heading, Paragraph, Points, markdown, page
+from ride.experiments.report import grid, reproduce_command, table_text, write_report
+from ride.experiments.reproduce import results, run_rows
+from ride.experiments.tables import Cell, Line
+
+
+@pytest.fixture
+def run(data: Path, tmp_path: Path):
+    here = setting(data, tmp_path / "out")
+    run_rows(tiny(), ["mcgsm", "ride"], here)
+    return here
+
+
+def test_the_table_has_the_papers_figures_beside_the_measured_ones(run):
+    lines = table_text(tiny(), run).splitlines()
+    assert len(lines) == 5
+    found = results(tiny(), run)
+    for line, key, paper in zip(lines[2:], ("mcgsm", "ride"), ("1.250", "1.500"), strict=False):
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        assert cells[:2] == [tiny().rows[key].name, paper]
+        assert cells[2].startswith(f"{found[key].value:.3f} ± ")
+    assert "| - | - |" in lines[4]
+
+
+def test_what_was_not_reproduced_stays_as_the_papers(run):
+    table = tiny(lines=(*tiny().lines, Line("GMM", {"rate": Cell(1.4)})))
+    assert grid(table, results(table, run)).rows[-1] == ["GMM", "1.400", "paper only", "-"]
+
+
+def test_the_report_is_written_with_its_pictures(run, tmp_path: Path):
+    folder = tmp_path / "report"
+    folder.mkdir()
+    written = write_report(tiny(), "tiny", run, "ride reproduce tiny", folder)
+    assert {path.name for path in written} == {path.name for path in folder.iterdir()}
+    text = (folder / "tiny.md").read_text(encoding="utf-8")
+    for picture in folder.glob("*.png"):
+        assert f"]({picture.name})" in text
+        with Image.open(picture) as image:
+            assert image.size[0] > 300
+            assert len(image.convert("L").getcolors() or [0] * 300) > 10
+    assert "ride reproduce tiny" in text
+    assert "A remark." in text
+    assert "320 pixels of 2 images" not in text
+    assert "160 pixels of 2 images" in text
+    shown = (folder / "tiny.html").read_text(encoding="utf-8")
+    assert shown.count("data:image/png;base64,") == len(list(folder.glob("*.png")))
+
+
+def test_a_report_without_results_is_a_table_of_the_papers_figures(data: Path, tmp_path: Path):
+    here = setting(data, tmp_path / "out")
+    here.out.mkdir()
+    written = write_report(tiny(), "tiny", here, "ride reproduce tiny", here.out)
+    assert [path.name for path in written] == ["tiny.md", "tiny.html"]
+    assert "| MCGSM | 1.250 | - | - |" in written[0].read_text(encoding="utf-8")
+
+
+def test_a_page_escapes_what_it_shows_and_closes_what_it_opens(tmp_path: Path):
+    (tmp_path / "a.png").write_bytes(b"x")
+    blocks = [
+        Heading("A < B", 1),
+        Paragraph("say `ride <model>` & **go**"),
+        Points(["one", "two"]),
+        Grid(["a", "b"], [["1 < 2", "3"]]),
+        Figure("a.png", 'a "figure"'),
+    ]
+    text = page("A & B", blocks, tmp_path)
+    assert "<code>ride &lt;model&gt;</code> &amp; <strong>go</strong>" in text
+    assert "1 &lt; 2" in text
+
+    class Balance(HTMLParser):
+        def __init__(self):
+            super().__init__()
+            self.open = []
+
+        def handle_starttag(self, tag, attrs):
+            if tag not in ("meta", "img"):
+                self.open.append(tag)
+
+        def handle_endtag(self, tag):
+            assert self.open.pop() == tag
+
+    parser = Balance()
+    parser.feed(text)
+    assert not parser.open
+    assert markdown(blocks).splitlines()[:3] == ["# A < B", "", "say `ride <model>` & **go**"]
+
+
+def test_the_command_that_is_printed_can_be_typed():
+    assert reproduce_command("table3", "deadleaves", (), 1.0) == "ride reproduce table3"
+    assert reproduce_command("table1", "bsds300", ("ride-1",), 0.5) == (
+        "ride reproduce table1 --data BSDS300 --rows ride-1 --length 0.5"
+    )
