@@ -6,6 +6,7 @@ from typing import Any
 
 from ride.atomic import write_bytes
 from ride.errors import OutputError
+from ride.locks import Lock
 from ride.models.files import RUN_MODEL
 from ride.settings import claim
 from ride.training.checkpoints import load_checkpoint, save_checkpoint
@@ -28,13 +29,15 @@ class Run:
     - `seconds` of work that lead there, interruptions left out.
 
     Raises:
-        ConfigError: the directory holds a run with other settings or other data, or what cannot be read as one.
+        ConfigError: the directory holds a run with other settings or other data, or what cannot be read as one, or
+            another process is at work on it.
         OutputError: the directory cannot be made or written.
     """
 
     def __init__(self, directory: Path, settings: dict[str, Any]) -> None:
         self.directory = directory
         claim(directory / "run.json", settings, "a run")
+        self._lock = Lock(directory)
 
     @property
     def _log(self) -> Path:
