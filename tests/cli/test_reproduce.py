@@ -1,0 +1,69 @@
+"""`ride reproduce`, as a person types it."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from tests.cli.conftest import complaint, run_apart
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """A folder laid out as BSDS300: more training images than are held out, and two to test on."""
+    draw = np.random.default_rng(0)
+    for part, count in (("train", 21), ("test", 2)):
+        (tmp_path / "data" / part).mkdir(parents=True)
+        for k in range(count):
+            pixels = draw.integers(0, 256, (20, 24), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "data" / part / f"{k}.png")
+    return tmp_path / "data"
+
+
+def test_a_row_from_raw_images_to_the_report(data: Path, tmp_path: Path):
+    document = tmp_path / "doc.md"
+    document.write_text("before\n<!-- table1 -->\n<!-- /table1 -->\nafter\n")
+    words = ["reproduce", "table1", "--data", data, "--rows", "mcgsm-16", "--length", "0.0001", "--seed", "3"]
+    words += ["--out", tmp_path / "out", "--report", tmp_path / "report", "--into", document, "--threads", "1"]
+    ran = run_apart(*words, "--json")
+    assert (ran.status, ran.err) == (0, "")
+    told = json.loads(ran.out)
+    assert list(told["rows"]) == ["mcgsm-16"]
+    assert all(Path(path).is_file() for path in told["written"])
+    text = document.read_text()
+    assert text.startswith("before\n")
+    assert text.endswith("after\n")
+    figure = f"{told['rows']['mcgsm-16']['value']:.3f}"
+    assert f"| MCGSM, 16 comp. | 3.688 | {figure}" in text
+    assert figure in (tmp_path / "report" / "table1.md").read_text()
+    assert "ride reproduce table1 --data BSDS300 --rows mcgsm-16 --length 0.0001" in text
+    # Again, nothing is fitted: the results lie on disk.
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*")}
+    again = run_apart(*words)
+    assert again.status == 0
+    assert figure in again.out
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+def test_a_budget_ends_in_an_orderly_way(data: Path, tmp_path: Path):
+    words = ["reproduce", "table1", "--data", data, "--rows", "mcgsm-16", "--out", tmp_path / "out"]
+    ran = run_apart(*words, "--budget", "0.001", "--threads", "1")
+    assert (ran.status, ran.err) == (0, "")
+    assert "the same command goes on from there" in ran.out
+    assert (tmp_path / "out" / "table1.md").is_file()
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["table9"], "table9"),
+        (["table1"], "--data"),
+        (["table1", "--data", "{data}", "--rows", "gmm-7"], "gmm-7"),
+        (["table1", "--data", "{data}/train", "--rows", "mcgsm-16"], "train"),
+        (["table3", "--budget", "-1"], "--budget"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(ride, data: Path, tmp_path: Path, words: list[str], says: str):
+    given = [word.format(data=data) for word in words]
+    assert says in complaint(ride("reproduce", *given, "--out", tmp_path / "out"))
