@@ -23,6 +23,7 @@ from ride.training.checks import check_fit, head_patch, held_out_tile
 from ride.training.config import FitConfig, Stage
 from ride.training.features import head_pixels, single_pixels
 from ride.training.gradients import descent
+from ride.training.guard import Guard
 from ride.training.head import HeadState, fit_head
 from ride.training.position import Position, Work
 from ride.training.run import CHECKPOINT, Run
@@ -64,6 +65,7 @@ class Curriculum:
         self.position = Position()
         self.optimizer: torch.optim.Optimizer | None = None
         self.head: HeadState | None = None
+        self.guard = Guard()
         self.best: dict[str, Tensor] = {}
         self.clock = self.saved = time.monotonic()
         self.work = Work(config, self.batches.steps, lambda patch: math.prod(n.predicted_shape(patch, patch)))
@@ -120,7 +122,7 @@ class Curriculum:
                 torch.manual_seed(config.seed + 1 + position.stage)
                 model.set_depth(len(model.layers) + 1)
             model.stack[-1].set_forget_bias(config.forget_bias)
-        self.optimizer = None
+        self.optimizer, self.guard = None, Guard()
         position.phase, position.step = "steps", 0
 
     def _steps(self, stage: Stage) -> None:
@@ -129,18 +131,21 @@ class Curriculum:
         total = self.batches.steps(stage)
         parameters = list(model.parameters())
         while position.step < total:
-            rate = learning_rate(config, position.stage, position.step, total)
+            rate = self.guard.slowdown * learning_rate(config, position.stage, position.step, total)
             for group in optimizer.param_groups:
                 group["lr"] = rate
             patches = self.batches.draw(position.stage, stage, position.step)
             own = ranks.share(patches).to(model.whitening.mean_out)
             weight = len(own) / len(patches)
             objective = float(descent(parameters, model.mean_log_prob, [own], weight, LEAST_PATCHES))
+            if self.guard.astray(objective) and self._went_back(objective):
+                continue
             self._expect_finite(objective)
             if config.clip is not None:
                 nn.utils.clip_grad_norm_(parameters, config.clip)
             optimizer.step()
             position.step += 1
+            self.guard.keep(position.step, objective, model, optimizer)
             position.rates, position.counted = position.rates + objective, position.counted + 1
             mean = position.rates / position.counted
             if position.step % LOG_STEPS == 0 or position.step == total:
@@ -151,6 +156,19 @@ class Curriculum:
         position.phase, position.step = "head", 0
         self.optimizer = None
         self._checkpoint(always=True)
+
+    def _went_back(self, objective: float) -> bool:
+        """Go back to where the run was well; False where it is of no use."""
+        assert self.optimizer
+        step = self.guard.go_back(self.model, self.optimizer)
+        if step is None:
+            return False
+        position = self.position
+        told = {"from": position.step, "step": step, "slowdown": self.guard.slowdown}
+        # A rate of minus infinity, or none at all, cannot be written down.
+        self._log("back", objective if math.isfinite(objective) else self.guard.level, **told)
+        position.step, position.rates, position.counted = step, 0.0, 0
+        return True
 
     def _head(self, stage: Stage) -> None:
         config, position, model = self.config, self.position, self.model
@@ -268,6 +286,7 @@ class Curriculum:
                 **self._parameters(),
                 "optimizer": self.optimizer.state_dict() if self.optimizer else None,
                 "head": vars(self.head) if self.head else None,
+                "guard": vars(self.guard),
                 "best": self.best,
             }
         )
@@ -283,6 +302,7 @@ class Curriculum:
             if tree["optimizer"]:
                 self._optimizer().load_state_dict(tree["optimizer"])
             self.head = HeadState(**tree["head"]) if tree["head"] else None
+            self.guard = Guard(**tree.get("guard", {}))
             self.best = tree["best"]
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise ModelError(

@@ -1,0 +1,125 @@
+"""Going back where a run went astray: seldom, exactly, and in the same way after an interruption."""
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.training.conftest import ADAM, left, log_of, model_of, pictures, same
+
+from ride.training import fit, guard
+from ride.training.config import Stage
+from ride.training.guard import FALL, KEEP_STEPS, LEAST_RATE, Guard
+
+LINE = torch.nn.Linear(2, 1)
+
+
+def stepped(objective: float = 0.0) -> tuple[torch.nn.Linear, torch.optim.Adam, Guard]:
+    """A model after as many steps as a guard keeps, and the guard."""
+    torch.manual_seed(0)
+    model, watch = torch.nn.Linear(2, 1), Guard()
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.1)
+    for step in range(KEEP_STEPS):
+        assert not watch.astray(objective)
+        optimizer.zero_grad()
+        model(torch.ones(1, 2)).sum().backward()
+        optimizer.step()
+        watch.keep(step + 1, objective, model, optimizer)
+    return model, optimizer, watch
+
+
+@given(st.lists(st.floats(-FALL, FALL), min_size=1, max_size=300), st.floats(-5, 5))
+def test_what_varies_little_is_not_astray(values: list[float], level: float):
+    watch = Guard()
+    optimizer = torch.optim.SGD(LINE.parameters(), lr=0.1)
+    for step, value in enumerate([0.0] * KEEP_STEPS + values):
+        assert not watch.astray(level + value / 2)
+        watch.keep(step + 1, level + value / 2, LINE, optimizer)
+
+
+@pytest.mark.parametrize("value", [-math.inf, math.nan, -1e30, -20.0])
+def test_a_fall_is_seen_at_once(value: float):
+    assert stepped()[2].astray(value)
+
+
+def test_a_lasting_fall_is_seen_after_some_steps():
+    watch = stepped(2.0)[2]
+    assert sum(not watch.astray(2.0 - 1.2 * FALL) for _ in range(100)) > 5
+    assert watch.astray(2.0 - 1.2 * FALL)
+
+
+def test_nothing_is_astray_before_there_is_something_to_go_back_to():
+    assert not Guard().astray(math.nan)
+    assert Guard().go_back(LINE, torch.optim.SGD(LINE.parameters(), lr=0.1)) is None
+
+
+def test_going_back_restores_everything_and_halves_the_rate():
+    model, optimizer, watch = stepped()
+    weights = model.weight.detach().clone()
+    moments = optimizer.state[model.weight]["exp_avg"].clone()
+    for _ in range(7):
+        model(torch.randn(3, 2)).square().sum().backward()
+        optimizer.step()
+    for slowdown in (0.5, 0.25):
+        assert watch.go_back(model, optimizer) == KEEP_STEPS
+        assert watch.slowdown == slowdown
+        assert torch.equal(model.weight, weights)
+        assert torch.equal(optimizer.state[model.weight]["exp_avg"], moments)
+        model(torch.randn(3, 2)).square().sum().backward()
+        optimizer.step()
+
+
+def test_it_gives_up_in_the_end():
+    model, optimizer, watch = stepped()
+    count = 0
+    while watch.go_back(model, optimizer) is not None:
+        count += 1
+    assert watch.slowdown == LEAST_RATE
+    assert count == round(-math.log2(LEAST_RATE))
+
+
+@pytest.fixture
+def easily_alarmed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A guard that takes the noise of batches for a fall."""
+    monkeypatch.setattr(guard, "FALL", 0.01)
+    monkeypatch.setattr(guard, "KEEP_STEPS", 2)
+    monkeypatch.setattr(guard, "FORGET", 0.1)
+
+
+RUN = replace(ADAM, stages=(Stage(patch=8, steps=12, rate=1e-2), Stage(patch=10, steps=6, rate=1e-3)))
+
+
+def test_a_run_goes_back_tells_so_and_comes_to_its_end(easily_alarmed, tmp_path: Path):
+    fit(model_of(), pictures(), pictures(2, seed=9), RUN, directory=tmp_path)
+    lines = log_of(tmp_path)
+    back = [line for line in lines if line["phase"] == "back"]
+    assert back
+    assert all(line["step"] <= line["from"] for line in back)
+    assert {line["slowdown"] for line in back} <= {0.5**k for k in range(1, 7)}
+    assert [line["phase"] for line in lines].count("valid") == 2
+
+
+def test_interrupted_it_goes_back_in_the_same_way(easily_alarmed, tmp_path: Path):
+    whole = model_of()
+    fit(whole, pictures(), pictures(2, seed=9), RUN, directory=tmp_path / "whole")
+
+    class Killed(BaseException):
+        pass
+
+    for fatal in (3, 9, 17):
+        calls = [0]
+
+        def kill(done: int, total: int, message: str = "", calls=calls, fatal=fatal) -> None:
+            calls[0] += 1
+            if calls[0] == fatal:
+                raise Killed
+
+        with pytest.raises(Killed):
+            fit(model_of(), pictures(), pictures(2, seed=9), RUN, directory=tmp_path / f"{fatal}", progress=kill)
+        model = model_of()
+        fit(model, pictures(), pictures(2, seed=9), RUN, directory=tmp_path / f"{fatal}")
+        assert same(model, whole)
+        assert left(tmp_path / f"{fatal}", model) == left(tmp_path / "whole", whole)
