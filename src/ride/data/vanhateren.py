@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Integer
 from numpy.typing import NDArray
+from torch import Tensor
 
 from ride.data.files import VAN_HATEREN
 from ride.data.lazy import Chosen, LazyPictures
@@ -27,7 +28,9 @@ the full range in its place."""
 BORDER = 2
 """Pixels cut off on every side: two columns hold the mean of the image, and the outermost row is darkened."""
 SATURATED = 0.01
-"""Share of pixels at the highest level above which an image is left out, unless told otherwise."""
+"""Share of pixels at the highest level above which an image is left out, unless told otherwise.
+
+Such pixels are easy: an MCGSM gives them 3.5 to 4.7 bit/px in ln x, and the others of the same images 1.4 to 1.8."""
 TEST_EVERY = 4
 """One image in so many is for testing."""
 
@@ -66,7 +69,8 @@ def open_van_hateren(
     """The .iml images of a folder for training or for testing, as `log_intensities` of `inner` pixels.
 
     Of the images that are not left out, in the order of their names, every fourth is for testing, from the first on:
-    neighbors were taken on the same walk, so that both parts have some of every walk. The seed has no say in that.
+    those of near numbers are often of one place, so that both parts have some of every place. The seed has no say in
+    that.
 
     Args:
         folder: what lies in it, not in its folders. 1024 x 1536 unsigned 16-bit big-endian integers a file.
@@ -159,9 +163,7 @@ def log_intensities(picture: Picture, generator: torch.Generator) -> Picture:
     return Picture(picture.name, (intensity.log() * LOG_UNIT).float().numpy(), None)
 
 
-def steps(
-    name: str, pixels: Integer[torch.Tensor, "H W"]
-) -> tuple[Float[torch.Tensor, " levels"], Float[torch.Tensor, " levels"]]:
+def steps(name: str, pixels: Integer[Tensor, "H W"]) -> tuple[Float[Tensor, " levels"], Float[Tensor, " levels"]]:
     """Lowest intensity and width of each level up to the highest; of those that do not occur they mean nothing.
 
     Raises:
