@@ -10,6 +10,7 @@ from ride.data.seeds import seeded
 from ride.data.sources import open_pictures
 from ride.data.split import hold_out
 from ride.data.tiles import Tiles
+from ride.data.vanhateren import open_van_hateren
 
 __all__ = [
     "CropSampler",
@@ -22,5 +23,6 @@ __all__ = [
     "dequantize",
     "hold_out",
     "open_pictures",
+    "open_van_hateren",
     "seeded",
 ]
