@@ -13,7 +13,6 @@ from ride.data import Picture, hold_out
 from ride.evaluation import Rate, evaluate
 from ride.experiments.results import ImageScore, Result, circumstances
 from ride.experiments.rows import Row, Setting
-from ride.experiments.sources import deviation
 from ride.models.files import RUN_MODEL, load, save
 from ride.models.ride import RIDE, RIDEConfig
 from ride.training import FitConfig, fit
@@ -70,7 +69,7 @@ class ImageRow(Row):
             )
         if self.fitted is None:
             self._describe(folder, rate, seconds, setting)
-        shift = math.log2(deviation(pictures)) if setting.source.kind == "deadleaves" else 0.0
+        shift = setting.source.shift(pictures)
         return Result(
             identity=self.identity(setting),
             unit="bit/px",

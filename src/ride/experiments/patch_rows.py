@@ -17,7 +17,6 @@ from ride.evaluation.dc_component import bits_per_pixel, dc_nats, fit_dc
 from ride.experiments.densities import Density, fitted, settings
 from ride.experiments.results import ImageScore, Result, circumstances
 from ride.experiments.rows import Row, Setting
-from ride.experiments.sources import deviation
 
 WITH_DC = "64 dim., bit/px"
 """The note that has the rate with the DC component."""
@@ -137,7 +136,7 @@ class PatchRow(Row):
         value, error, unit, shift, scale = score.nats, score.stderr, "nat", 0.0, 1.0
         if not self.patches.without_dc:
             scale, unit = 1 / (self.patches.dimension * math.log(2)), "bit/px"
-            shift = math.log2(deviation(pictures))
+            shift = setting.source.shift(pictures)
         return Result(
             identity=self.identity(setting),
             unit=unit,

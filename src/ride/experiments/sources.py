@@ -8,7 +8,8 @@ from typing import Literal
 
 import numpy as np
 
-from ride.data import Picture, open_pictures
+from ride.data import Picture, open_pictures, open_van_hateren
+from ride.data.vanhateren import LOG_UNIT
 from ride.errors import ConfigError
 from ride.progress import Progress
 
@@ -41,7 +42,7 @@ class Source:
     @property
     def held_out(self) -> int:
         """How many training images are held out for early stopping."""
-        return {"bsds300": 20, "vanhateren": 2, "deadleaves": 50}[self.kind]
+        return {"bsds300": 20, "vanhateren": 1, "deadleaves": 50}[self.kind]
 
     def training(self, progress: Progress | None = None) -> list[Picture]:
         """All training images, those that are held out included."""
@@ -51,10 +52,22 @@ class Source:
         """The images that no model has seen."""
         return self._open("test")
 
+    def shift(self, training: Sequence[Picture]) -> float:
+        """What is added to a rate in the full range, in bit/px, for one in the unit of the paper's table.
+
+        Dead leaves are divided by the standard deviation of the training images; van Hateren's images are natural
+        logarithms of intensities.
+        """
+        if self.kind == "deadleaves":
+            return math.log2(deviation(training))
+        return math.log2(LOG_UNIT) if self.kind == "vanhateren" else 0.0
+
     def _open(self, part: Literal["train", "test"]) -> Sequence[Picture]:
         if self.kind == "deadleaves":
             return open_pictures("deadleaves", seed=self.seed, part=part)
         assert self.data is not None
+        if self.kind == "vanhateren":
+            return open_van_hateren(self.data, part, self.seed)
         return open_pictures(self.data / part)
 
 
