@@ -24,12 +24,12 @@ def model_of(dimension: int, linear: bool = True, layers: int = 2) -> DeepRNADE:
 def test_it_integrates_to_one_in_every_order(order: list[int], linear: bool):
     model = model_of(len(order), linear)
     whole = integral(lambda x: model.log_prob(x, torch.tensor(order)), len(order))
-    assert whole == pytest.approx(1, abs=1e-4)
+    assert whole == pytest.approx(1, abs=1e-3)
 
 
 def test_the_ensemble_integrates_to_one():
     model = model_of(2)
-    assert integral(lambda x: model.ensemble_log_prob(x, 3), 2) == pytest.approx(1, abs=1e-4)
+    assert integral(lambda x: model.ensemble_log_prob(x, 3), 2) == pytest.approx(1, abs=1e-3)
 
 
 @torch.no_grad()

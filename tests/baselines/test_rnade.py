@@ -21,7 +21,7 @@ def model_of(dimension: int, linear: bool = True) -> RNADE:
 @pytest.mark.parametrize("linear", [True, False])
 @pytest.mark.parametrize("dimension", [1, 2])
 def test_it_integrates_to_one(dimension: int, linear: bool):
-    assert integral(model_of(dimension, linear).log_prob, dimension) == pytest.approx(1, abs=1e-4)
+    assert integral(model_of(dimension, linear).log_prob, dimension) == pytest.approx(1, abs=1e-3)
 
 
 @torch.no_grad()
@@ -51,7 +51,7 @@ def test_a_fit_beats_the_gaussian():
     best = model.fit(patches, held_out)
     gaussian = torch.distributions.MultivariateNormal(patches.mean(0), patches.mT.cov())
     assert best > float(gaussian.log_prob(held_out).mean()) + 0.5
-    assert float(model.log_prob(held_out).mean()) == pytest.approx(best, abs=1e-4)
+    assert float(model.log_prob(held_out).mean()) == pytest.approx(best, abs=1e-3)
 
 
 def test_an_interrupted_fit_goes_on_bit_for_bit(tmp_path: Path):

@@ -2,7 +2,7 @@
 which is the same with subspaces of one dimension."""
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
@@ -17,6 +17,9 @@ from ride.models.whitening import ConditionalWhitening
 from ride.progress import Progress
 from ride.training.patches import PatchFitConfig, fit_patches
 
+PAIRED = 50_000
+"""Patches from which it is seen which components belong together."""
+
 
 @dataclass(frozen=True)
 class ISAConfig:
@@ -25,7 +28,7 @@ class ISAConfig:
     Args:
         subspace: dimensions N of a subspace, 1 for ICA; the last one is smaller where the patch does not divide.
         scales: Gaussians S in the density of a subspace.
-        steps: batches to draw.
+        steps: batches to draw; for subspaces, as many before for the components that they are made of.
         batch: patches a step.
         rate: learning rate of Adam.
         held_out: that many of the held-out patches choose the best parameters.
@@ -102,6 +105,9 @@ class ISA(nn.Module):
     ) -> float:
         """Maximise the mean log-likelihood by stochastic gradients, in place.
 
+        Subspaces begin as components of ICA whose energies are correlated, since from anywhere else they end as pairs
+        of the wrong components. ICA itself begins with a random rotation.
+
         Args:
             patches: to learn from.
             held_out: the first `config.held_out` of them choose the best parameters.
@@ -119,8 +125,16 @@ class ISA(nn.Module):
         """
         for some in (patches, held_out):
             self._check(some)
-        self.whitening.fit([(patches[:, :0], patches)])
-        self.reset_parameters(seeded(seed, "ISA"))
+        if self.config.subspace == 1:
+            self.whitening.fit([(patches[:, :0], patches)])
+            self.reset_parameters(seeded(seed, "ISA"))
+        else:
+            single = ISA(self.dimension, replace(self.config, subspace=1)).to(patches)
+            first = directory / "components" if directory else None
+            single.fit(patches, held_out, seed=seed, length=length, directory=first, progress=progress)
+            self.whitening.load_state_dict(single.whitening.state_dict())
+            self.reset_parameters(seeded(seed, "ISA"))
+            self._gather(single, patches[:PAIRED])
         steps = max(1, round(length * self.config.steps))
         config = PatchFitConfig(
             steps, self.config.batch, self.config.rate, self.config.rate / 100, min(steps, 100), clip=None, seed=seed
@@ -135,6 +149,16 @@ class ISA(nn.Module):
             directory=directory,
             progress=progress,
         )
+
+    @torch.no_grad()
+    def _gather(self, single: "ISA", patches: Tensor) -> None:
+        """Take the filters of ICA, those side by side whose energies go together."""
+        components = linear(self.whitening.whiten_outputs(patches[:, :0], patches), single.w)
+        scales = components.std(0, keepdim=True)
+        # Of logarithms, which no single patch decides.
+        energies = ((components / scales).square() + 0.1).log()
+        order = grouped(energies.mT.corrcoef(), self.config.subspace)
+        self.w.copy_((single.w / scales.mT)[order])
 
     def log_prob(self, x: Float[Tensor, "P D"]) -> Float[Tensor, " P"]:
         """Log-likelihood of each patch, exact, in nats."""
@@ -157,3 +181,21 @@ class ISA(nn.Module):
 
     def _check(self, x: Tensor) -> None:
         check_patches(x, self.dimension, self.w.dtype, "ISA")
+
+
+def grouped(likeness: Float[Tensor, "D D"], size: int) -> list[int]:
+    """All numbers 0 ... D - 1 in an order in which each `size` of them are alike: the two that are most alike, then
+    what is most like all of those, until the group is full; then the next group from what remains."""
+    likeness, order = likeness.clone(), list[int]()
+    likeness.fill_diagonal_(-math.inf)
+    free = set(range(len(likeness)))
+    while free:
+        rest = sorted(free)
+        among = likeness[rest][:, rest]
+        group = [rest[int(among.max(1).values.argmax())]]
+        while len(group) < min(size, len(rest)):
+            others = [k for k in rest if k not in group]
+            group.append(others[int(likeness[others][:, group].sum(1).argmax())])
+        free -= set(group)
+        order += group
+    return order
