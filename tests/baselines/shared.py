@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable
-from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -22,7 +21,7 @@ def roughen(model: nn.Module, seed: int = 0, amount: float = 0.3) -> None:
     """Move all parameters away from where they begin."""
     generator = torch.Generator().manual_seed(seed)
     for parameter in model.parameters():
-        parameter += amount * torch.randn(parameter.shape, generator=generator, dtype=parameter.dtype)
+        parameter.add_(amount * torch.randn(parameter.shape, generator=generator, dtype=parameter.dtype))
 
 
 def integral(log_prob: Callable[[Tensor], Tensor], dimension: int, points: int = 501) -> float:
@@ -34,7 +33,7 @@ def integral(log_prob: Callable[[Tensor], Tensor], dimension: int, points: int =
         return float((log_prob(x.unsqueeze(1)).exp() * weights).sum())
     grid = torch.cartesian_prod(x, x)
     area = torch.outer(weights, weights).flatten()
-    return cast(float, (log_prob(grid).exp() * area).sum().item())
+    return float((log_prob(grid).exp() * area).sum())
 
 
 def normal_log_density(x: Tensor, mean: Tensor, deviation: Tensor) -> Tensor:

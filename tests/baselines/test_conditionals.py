@@ -9,7 +9,8 @@ from ride.errors import DataError
 
 
 def test_mixture_is_the_sum_of_its_gaussians():
-    x, logits, means, log_scales = torch.randn(5, dtype=torch.float64), *torch.randn(3, 5, 4, dtype=torch.float64)
+    x = torch.randn(5, dtype=torch.float64)
+    logits, means, log_scales = torch.randn(3, 5, 4, dtype=torch.float64)
     densities = normal_log_density(x.unsqueeze(-1), means, log_scales.exp()).exp()
     expected = (logits.softmax(-1) * densities).sum(-1).log()
     torch.testing.assert_close(log_mixture(x, logits, means, log_scales), expected)

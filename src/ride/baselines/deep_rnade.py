@@ -93,11 +93,15 @@ class DeepRNADE(nn.Module):
     @torch.no_grad()
     def reset_parameters(self, generator: torch.Generator) -> None:
         """Draw the initial parameters."""
-        for layer in self.layers:
+        for layer in self.hidden_layers():
             layer.weight.normal_(std=math.sqrt(2 / layer.weight.shape[1]), generator=generator)
             layer.bias.zero_()
         self.weight.normal_(std=0.1 / math.sqrt(self.config.hidden), generator=generator)
         start_mixtures(self.bias)
+
+    def hidden_layers(self) -> list[nn.Linear]:
+        """The layers whose outputs are rectified."""
+        return [layer for layer in self.layers if isinstance(layer, nn.Linear)]
 
     def fit(
         self,
@@ -133,7 +137,7 @@ class DeepRNADE(nn.Module):
         self.reset_parameters(seeded(seed, "deep RNADE"))
         steps = max(1, round(length * self.config.steps))
         config = PatchFitConfig(
-            steps, self.config.batch, self.config.rate, self.config.rate / 100, min(steps, 200), clip=None, seed=seed
+            steps, self.config.batch, self.config.rate, self.config.rate / 100, min(steps, 200), seed=seed
         )
         return fit_patches(
             self,
@@ -180,7 +184,7 @@ class DeepRNADE(nn.Module):
         )
         hidden = torch.cat([linear(filled, self.prediction.whiten), 1 - weight], 1)
         with torch.autocast(x.device.type, torch.bfloat16, enabled=self.config.bfloat16):
-            for layer in self.layers:
+            for layer in self.hidden_layers():
                 hidden = relu(layer(hidden))
             raw = linear(hidden, self.weight.flatten(0, 2))
         logits, means, log_scales = (raw.to(x).unflatten(1, self.bias.shape) + self.bias).unbind(1)
@@ -203,7 +207,7 @@ class DeepRNADE(nn.Module):
     def _scorer(self, order: Tensor) -> Callable[[Tensor], Tensor]:
         """What scores patches under one order, with all that does not depend on the patches computed."""
         factor = self.prediction.factor(order)
-        first = self.layers[0]
+        first, *others = self.hidden_layers()
         # What the first layer adds when a pixel is seen: NADE's running activation.
         by_patch, by_seen = first.weight.split(self.dimension, 1)
         steps = (by_patch @ self.prediction.whiten[:, order] @ factor).mT.contiguous()
@@ -218,7 +222,7 @@ class DeepRNADE(nn.Module):
             log_prob = -factor.diagonal().log().sum().repeat(len(x))
             for d in range(self.dimension):
                 hidden = relu(activation)
-                for layer in list(self.layers)[1:]:
+                for layer in others:
                     hidden = relu(layer(hidden))
                 logits, means, log_scales = (linear(hidden, weight[d]).unflatten(1, (3, -1)) + bias[d]).unbind(1)
                 log_prob += log_mixture(white[d], logits, means, log_scales)

@@ -41,7 +41,7 @@ class ISAConfig:
     scales: int = 8
     steps: int = 10_000
     batch: int = 1000
-    rate: float = 2e-3
+    rate: float = 5e-3
     held_out: int = 50_000
 
     def __post_init__(self) -> None:
@@ -137,7 +137,7 @@ class ISA(nn.Module):
             self._gather(single, patches[:PAIRED])
         steps = max(1, round(length * self.config.steps))
         config = PatchFitConfig(
-            steps, self.config.batch, self.config.rate, self.config.rate / 100, min(steps, 100), clip=None, seed=seed
+            steps, self.config.batch, self.config.rate, self.config.rate / 100, min(steps, 100), seed=seed
         )
         return fit_patches(
             self,

@@ -40,7 +40,7 @@ class RNADEConfig:
     linear: bool = True
     steps: int = 15_000
     batch: int = 200
-    rate: float = 1e-3
+    rate: float = 3e-3
     held_out: int = 20_000
 
     def __post_init__(self) -> None:
@@ -122,7 +122,7 @@ class RNADE(nn.Module):
         self.reset_parameters(seeded(seed, "RNADE"))
         steps = max(1, round(length * self.config.steps))
         config = PatchFitConfig(
-            steps, self.config.batch, self.config.rate, self.config.rate / 100, min(steps, 200), clip=None, seed=seed
+            steps, self.config.batch, self.config.rate, self.config.rate / 100, min(steps, 200), seed=seed
         )
         return fit_patches(
             self,
