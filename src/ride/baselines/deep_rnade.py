@@ -38,7 +38,7 @@ class DeepRNADEConfig:
         steps: batches to draw.
         batch: patches a step.
         rate: learning rate of Adam.
-        held_out: that many of the held-out patches choose the best parameters.
+        held_out: the first so many of the held-out patches, which must be in no order, choose the best parameters.
 
     Raises:
         ConfigError: a size makes no sense.
@@ -49,9 +49,9 @@ class DeepRNADEConfig:
     components: int = 10
     linear: bool = True
     bfloat16: bool = False
-    steps: int = 8000
+    steps: int = 20_000
     batch: int = 512
-    rate: float = 1e-3
+    rate: float = 2e-3
     held_out: int = 20_000
 
     def __post_init__(self) -> None:

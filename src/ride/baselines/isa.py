@@ -31,7 +31,7 @@ class ISAConfig:
         steps: batches to draw; for subspaces, as many before for the components that they are made of.
         batch: patches a step.
         rate: learning rate of Adam.
-        held_out: that many of the held-out patches choose the best parameters.
+        held_out: the first so many of the held-out patches, which must be in no order, choose the best parameters.
 
     Raises:
         ConfigError: a size makes no sense.

@@ -29,7 +29,7 @@ class RNADEConfig:
         steps: batches to draw.
         batch: patches a step.
         rate: learning rate of Adam.
-        held_out: that many of the held-out patches choose the best parameters.
+        held_out: the first so many of the held-out patches, which must be in no order, choose the best parameters.
 
     Raises:
         ConfigError: a size makes no sense.
@@ -38,7 +38,7 @@ class RNADEConfig:
     hidden: int = 512
     components: int = 10
     linear: bool = True
-    steps: int = 15_000
+    steps: int = 20_000
     batch: int = 200
     rate: float = 3e-3
     held_out: int = 20_000
