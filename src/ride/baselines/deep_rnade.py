@@ -1,0 +1,250 @@
+"""Deep, order-agnostic RNADE and its ensemble over orders of the pixels: Uria, Murray & Larochelle (2014)."""
+
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn.functional import linear, relu
+
+from ride.baselines.conditionals import LinearPrediction, log_mixture, start_mixtures
+from ride.baselines.scoring import check_patches, in_chunks
+from ride.data import seeded
+from ride.errors import ConfigError
+from ride.progress import Progress
+from ride.training.patches import PatchFitConfig, fit_patches
+
+SHARED = 16
+"""Rows of a batch that have the order in common, at different cuts, so that it is factorised once for all of them."""
+
+
+@dataclass(frozen=True)
+class DeepRNADEConfig:
+    """Sizes of a deep RNADE and how it is trained.
+
+    Args:
+        hidden: units of a hidden layer.
+        layers: hidden layers.
+        components: Gaussians in the conditional of a pixel.
+        linear: model what the linear prediction from the seen pixels leaves over, and give it to the network in place
+            of the unseen pixels; otherwise each pixel is standardised for itself and the unseen are 0, as in the
+            paper.
+        bfloat16: multiply matrices in half precision in training, which takes less time where the processor has
+            instructions for it; scores are always computed in the precision of the parameters.
+        steps: batches to draw.
+        batch: patches a step.
+        rate: learning rate of Adam.
+        held_out: the first so many of the held-out patches, which must be in no order, choose the best parameters.
+
+    Raises:
+        ConfigError: a size makes no sense.
+    """
+
+    hidden: int = 512
+    layers: int = 6
+    components: int = 10
+    linear: bool = True
+    bfloat16: bool = False
+    steps: int = 20_000
+    batch: int = 512
+    rate: float = 2e-3
+    held_out: int = 20_000
+
+    def __post_init__(self) -> None:
+        for name in ("hidden", "layers", "components", "steps", "batch", "held_out"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name} must be at least 1, not {getattr(self, name)}")
+
+
+class DeepRNADE(nn.Module):
+    """One network that gives the conditionals of all pixels for any set of seen ones, and so a density for each order.
+
+        p(x) = prod_d p(x_(o_d) | x_(o_1), ..., x_(o_(d-1)))
+
+    Each conditional is a mixture of Gaussians. The network reads the patch with the unseen pixels filled in, and which
+    pixels are seen; its hidden layers are rectified linear.
+
+    Args:
+        dimension: D, pixels of a patch.
+        config: sizes and training.
+
+    Raises:
+        ConfigError: the dimension makes no sense.
+    """
+
+    def __init__(self, dimension: int, config: DeepRNADEConfig | None = None) -> None:
+        super().__init__()
+        if dimension < 1:
+            raise ConfigError(f"a patch has at least 1 pixel, not {dimension}")
+        self.dimension, self.config = dimension, config or DeepRNADEConfig()
+        hidden, components = self.config.hidden, self.config.components
+        self.prediction = LinearPrediction(dimension, self.config.linear)
+        sizes = [2 * dimension] + self.config.layers * [hidden]
+        self.layers = nn.ModuleList(nn.Linear(n, m) for n, m in pairwise(sizes))
+        self.weight = nn.Parameter(torch.empty(3, dimension, components, hidden))
+        self.bias = nn.Parameter(torch.empty(3, dimension, components))
+        """Of logits, means and log-scales."""
+        self.reset_parameters(seeded(0, "deep RNADE"))
+
+    @torch.no_grad()
+    def reset_parameters(self, generator: torch.Generator) -> None:
+        """Draw the initial parameters."""
+        for layer in self.hidden_layers():
+            layer.weight.normal_(std=math.sqrt(2 / layer.weight.shape[1]), generator=generator)
+            layer.bias.zero_()
+        self.weight.normal_(std=0.1 / math.sqrt(self.config.hidden), generator=generator)
+        start_mixtures(self.bias)
+
+    def hidden_layers(self) -> list[nn.Linear]:
+        """The layers whose outputs are rectified."""
+        return [layer for layer in self.layers if isinstance(layer, nn.Linear)]
+
+    def fit(
+        self,
+        patches: Float[Tensor, "P D"],
+        held_out: Float[Tensor, "V D"],
+        *,
+        seed: int = 0,
+        length: float = 1.0,
+        directory: Path | None = None,
+        progress: Progress | None = None,
+    ) -> float:
+        """Maximise the mean log-likelihood over all orders by stochastic gradients, in place.
+
+        Args:
+            patches: to learn from.
+            held_out: the first `config.held_out` of them choose the best parameters.
+            seed: of parameters, batches, orders and cuts.
+            length: of the training, in parts of `config.steps`.
+            directory: of the run; the same call goes on from there.
+            progress: called with the steps made and all.
+
+        Returns: the best mean log-likelihood of the held-out patches in nats per patch, over random orders; an
+        estimate without bias, from one random cut for each patch.
+
+        Raises:
+            ConfigError: training diverged, or the directory holds another run.
+            DataError: there are too few patches, or they are not finite.
+            OutputError: the directory cannot be written.
+        """
+        for some in (patches, held_out):
+            self._check(some)
+        self.prediction.fit(patches)
+        self.reset_parameters(seeded(seed, "deep RNADE"))
+        steps = max(1, round(length * self.config.steps))
+        config = PatchFitConfig(
+            steps, self.config.batch, self.config.rate, self.config.rate / 100, min(steps, 200), seed=seed
+        )
+        return fit_patches(
+            self,
+            self.objective,
+            patches,
+            held_out[: self.config.held_out],
+            config,
+            noise=self.noise,
+            settings={"deep RNADE": asdict(self.config), "dimension": self.dimension},
+            directory=directory,
+            progress=progress,
+        )
+
+    def noise(
+        self, count: int, generator: torch.Generator
+    ) -> tuple[Int[Tensor, "{count} D"], Int[Tensor, " {count}"]]:
+        """An order and a cut d in 0 ... D - 1 for each of so many patches. Cuts are uniform, and even over a batch,
+        since those for which few pixels remain weigh the most."""
+        orders = torch.rand(-(-count // SHARED), self.dimension, generator=generator).argsort(1)
+        even = (torch.arange(count) + torch.rand(count, generator=generator)) * (self.dimension / count)
+        cuts = even.long().clamp(max=self.dimension - 1)[torch.randperm(count, generator=generator)]
+        return orders.repeat_interleave(SHARED, 0)[:count], cuts
+
+    def objective(
+        self, x: Float[Tensor, "P D"], order: Int[Tensor, "P D"], cut: Int[Tensor, " P"]
+    ) -> Float[Tensor, ""]:
+        """Mean over patches of D / (D - d) times the log-likelihoods of all unseen pixels given the d seen ones.
+
+        Over uniform orders and cuts, its mean is that of the log-likelihood over all orders in nats per patch.
+        """
+        order, cut = order.to(x.device), cut.to(x.device)
+        unseen = torch.arange(self.dimension, device=x.device) >= cut.unsqueeze(1)
+        orders, which = torch.unique_consecutive(order, dim=0, return_inverse=True)
+        factor = self.prediction.factor(orders)
+        ordered = (x - self.prediction.mean).gather(1, order).unsqueeze(-1)
+        white = torch.linalg.solve_triangular(factor, _eye(factor), upper=False)[which] @ ordered
+        filled = (factor[which] @ (white * ~unseen.unsqueeze(-1))).squeeze(-1)
+        remaining = factor.square().flip(-1).cumsum(-1).flip(-1)[which, :, cut]
+        variance = torch.where(unseen, remaining, 1.0)
+        left_over = (ordered.squeeze(-1) - filled) * variance.rsqrt()
+        # Back to the pixels as they lie in the patch.
+        filled, left_over, variance, weight = (
+            torch.empty_like(x).scatter_(1, order, one) for one in (filled, left_over, variance, unseen.to(x))
+        )
+        hidden = torch.cat([linear(filled, self.prediction.whiten), 1 - weight], 1)
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.config.bfloat16):
+            for layer in self.hidden_layers():
+                hidden = relu(layer(hidden))
+            raw = linear(hidden, self.weight.flatten(0, 2))
+        logits, means, log_scales = (raw.to(x).unflatten(1, self.bias.shape) + self.bias).unbind(1)
+        log_probs = log_mixture(left_over, logits, means, log_scales) - 0.5 * variance.log()
+        return ((log_probs * weight).sum(1) * (self.dimension / (self.dimension - cut))).mean()
+
+    @torch.no_grad()
+    def log_prob(self, x: Float[Tensor, "P D"], order: Int[Tensor, " D"] | None = None) -> Float[Tensor, " P"]:
+        """Log-likelihood of each patch under one order of its pixels (None is as they lie), exact, in nats: D passes
+        through the hidden layers."""
+        self._check(x)
+        if order is None:
+            order = torch.arange(self.dimension)
+        if order.sort().values.tolist() != list(range(self.dimension)):
+            raise ConfigError(
+                f"an order names each of the pixels 0 to {self.dimension - 1} once, not {order.tolist()}"
+            )
+        return in_chunks(self._scorer(order.to(x.device)), x)
+
+    def _scorer(self, order: Tensor) -> Callable[[Tensor], Tensor]:
+        """What scores patches under one order, with all that does not depend on the patches computed."""
+        factor = self.prediction.factor(order)
+        first, *others = self.hidden_layers()
+        # What the first layer adds when a pixel is seen: NADE's running activation.
+        by_patch, by_seen = first.weight.split(self.dimension, 1)
+        steps = (by_patch @ self.prediction.whiten[:, order] @ factor).mT.contiguous()
+        marks = by_seen[:, order].mT
+        weight = self.weight[:, order].transpose(0, 1).flatten(1, 2)
+        bias = self.bias[:, order].transpose(0, 1)
+
+        def score(x: Tensor) -> Tensor:
+            ordered = (x - self.prediction.mean)[:, order]
+            white = torch.linalg.solve_triangular(factor, ordered.mT, upper=False)
+            activation = first.bias.repeat(len(x), 1)
+            log_prob = -factor.diagonal().log().sum().repeat(len(x))
+            for d in range(self.dimension):
+                hidden = relu(activation)
+                for layer in others:
+                    hidden = relu(layer(hidden))
+                logits, means, log_scales = (linear(hidden, weight[d]).unflatten(1, (3, -1)) + bias[d]).unbind(1)
+                log_prob += log_mixture(white[d], logits, means, log_scales)
+                activation.addr_(white[d], steps[d]).add_(marks[d])
+            return log_prob
+
+        return score
+
+    @torch.no_grad()
+    def ensemble_log_prob(self, x: Float[Tensor, "P D"], orders: int = 8, seed: int = 0) -> Float[Tensor, " P"]:
+        """Log-likelihood of each patch under EoRNADE, the mixture of the densities of so many random orders: exact,
+        in nats."""
+        self._check(x)
+        if orders < 1:
+            raise ConfigError(f"an ensemble has at least 1 order, not {orders}")
+        generator = seeded(seed, "orders")
+        members = [self.log_prob(x, torch.randperm(self.dimension, generator=generator)) for _ in range(orders)]
+        return torch.stack(members).logsumexp(0) - math.log(orders)
+
+    def _check(self, x: Tensor) -> None:
+        check_patches(x, self.dimension, self.bias.dtype, "RNADE")
+
+
+def _eye(like: Tensor) -> Tensor:
+    return torch.eye(like.shape[-1], dtype=like.dtype, device=like.device).expand_as(like)
