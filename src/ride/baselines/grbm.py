@@ -18,8 +18,6 @@ from ride.training.patches import PatchFitConfig, fit_patches
 
 SCORED = 10000
 """Patches scored at a time."""
-HIDDEN_VARIANCE = 0.3
-"""Part of the variance that hidden units make to begin with."""
 
 
 @dataclass(frozen=True)
@@ -41,11 +39,11 @@ class GRBMConfig:
     """
 
     hidden: int = 256
-    steps: int = 10000
+    steps: int = 20000
     batch: int = 500
     sweeps: int = 1
-    rate: float = 2e-3
-    rate_end: float = 1e-5
+    rate: float = 5e-3
+    rate_end: float = 1e-4
     chains: int = 1000
     temperatures: int = 5000
 
@@ -63,7 +61,8 @@ class GRBM(nn.Module):
         log p(v) = -F(v) - log Z
 
     v is the patch, whitened. Parameters are `w` [D, H], `b` [D], `c` [H] and `log_variance` [D]. log Z is an estimate,
-    part of the state: `log_z`, its standard error `log_z_error` and the `effective` number of chains behind it.
+    part of the state and NaN before there is one: `log_z`, its standard error `log_z_error` and the `effective` number
+    of chains behind it, without many of which neither is to be trusted.
 
     Args:
         dimension: D, numbers of a patch.
@@ -94,19 +93,17 @@ class GRBM(nn.Module):
 
     @torch.no_grad()
     def reset_parameters(self, generator: torch.Generator) -> None:
-        """Begin near a standard Gaussian, of whose variance the hidden units make a part, lest they learn nothing.
+        """Begin with few hidden units on, which patches of low contrast need none of.
 
-        Gaussian units of the same means and covariances would make it exactly. b sees to a mean of 0, and then c = 0
-        makes hidden units as likely on as off.
+        Where all are as likely on as off, contrastive divergence finds little more than a Gaussian.
         """
-        variance = 1 - HIDDEN_VARIANCE
-        size = 2 * math.sqrt(HIDDEN_VARIANCE / self.config.hidden)
-        self.w.copy_(size * torch.randn(self.w.shape, generator=generator))
-        self.b.copy_(-0.5 * math.sqrt(variance) * self.w.sum(1))
-        self.c.zero_()
-        self.log_variance.fill_(math.log(variance))
+        w = torch.randn(self.w.shape, generator=generator)
+        self.w.copy_(1.5 * w / w.norm(dim=0))
+        self.b.zero_()
+        self.c.fill_(-4)
+        self.log_variance.fill_(math.log(0.7))
         self.chains.copy_(torch.randn(self.chains.shape, generator=generator))
-        self.log_z.fill_(self._base_log_z())
+        self.log_z.fill_(math.nan)
 
     def fit(
         self,
@@ -147,8 +144,9 @@ class GRBM(nn.Module):
         temperatures = max(1, round(length * config.temperatures))
 
         def judge(held_out: Tensor) -> float:
-            self.estimate_log_z(max(2, config.chains // 10), max(1, temperatures // 10), seeded(seed, "look"))
-            return float(self.log_prob(held_out).double().mean())
+            found = self.estimate_log_z(max(2, config.chains // 10), max(1, temperatures // 10), seeded(seed, "look"))
+            # Where few chains carry the weight, log Z is likely more than they say, and the likelihood less.
+            return float(self.log_prob(held_out).double().mean()) - math.log(found.chains / found.effective)
 
         fit_patches(
             self,
@@ -183,6 +181,7 @@ class GRBM(nn.Module):
 
         The densities between have the energies beta E(v, h) + (1 - beta) |v|^2 / 2: for each beta another GRBM.
         """
+        base_log_z = 0.5 * self.dimension * math.log(2 * math.pi) + self.config.hidden * math.log(2)
         precision = (-self.log_variance).exp()
 
         def log_ratio(v: Tensor, beta: float, following: float) -> Tensor:
@@ -198,7 +197,7 @@ class GRBM(nn.Module):
 
         start = self._noise((chains, self.dimension), generator)
         betas = torch.linspace(0, 1, temperatures + 1, dtype=torch.float64).tolist()
-        found = anneal(start, self._base_log_z(), betas, log_ratio, move)
+        found = anneal(start, base_log_z, betas, log_ratio, move)
         self.log_z.fill_(found.value)
         self.log_z_error.fill_(found.error)
         self.effective.fill_(found.effective)
@@ -219,10 +218,6 @@ class GRBM(nn.Module):
         for _ in range(self.config.sweeps):
             self.chains.copy_(self.gibbs(self.chains, generator))
         return (self.chains[:count].clone(),)
-
-    def _base_log_z(self) -> float:
-        """log Z of a standard Gaussian with hidden units that know nothing of it."""
-        return 0.5 * self.dimension * math.log(2 * math.pi) + self.config.hidden * math.log(2)
 
     def _inputs(self, v: Tensor) -> Tensor:
         """What the hidden units get, c + (v / sigma)^T w."""
