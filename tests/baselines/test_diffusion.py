@@ -56,35 +56,34 @@ def test_a_new_model_is_a_standard_gaussian():
 
 
 @torch.no_grad()
-def test_terms_are_those_of_the_equation():
-    model = make(dimension=3)
+def test_the_bound_is_that_of_the_equation():
+    model = make()
     for parameter in model.parameters():
         parameter.data += 0.3 * torch.randn_like(parameter)
-    x, noise = torch.randn(2, 1, 3, dtype=torch.float64)
+    one, zero = torch.ones((), dtype=torch.float64), torch.zeros((), dtype=torch.float64)
 
-    def levels(t):
+    def level(t):
         alpha = model.log_snr(torch.tensor(t)).sigmoid().sqrt()
-        return (alpha, (1 - alpha**2).sqrt()) if t else (torch.ones(()), torch.zeros(()))
+        return (alpha, (1 - alpha**2).sqrt()) if t else (one, zero)
 
-    last = levels(model.config.levels)
-    prior = kl_divergence(Normal(last[0] * x, last[1]), Normal(0.0, 1.0)).sum()
+    x = torch.tensor(0.7, dtype=torch.float64)
+    alpha, sigma = level(model.config.levels)
+    expected = -kl_divergence(Normal(alpha * x, sigma), Normal(zero, one))
     for t in range(1, model.config.levels + 1):
-        (alpha, sigma), (alpha_s, sigma_s) = levels(t), levels(t - 1)
-        noisy = alpha * x + sigma * noise
-        mean, log_variance = model.posterior(noisy, model.log_snr(torch.tensor([[t]])))
+        (alpha, sigma), (alpha_s, sigma_s) = level(t), level(t - 1)
+        noisy = alpha * x + sigma * NODES[:, None]
+        mean, log_variance = model.posterior(noisy, model.log_snr(torch.full((len(NODES), 1), t)))
         if t == 1:
-            term = Normal(mean, (0.5 * log_variance).exp()).log_prob(x).sum()
+            terms = Normal(mean, (0.5 * log_variance).exp()).log_prob(x)
         else:
             step = sigma**2 - (alpha / alpha_s * sigma_s) ** 2  # variance of x_t given x_t-1
-
-            def back(patch, more, noisy=noisy, s=(alpha_s, sigma_s), t=(alpha, sigma), step=step):
-                middle = (t[0] / s[0]) * s[1] ** 2 / t[1] ** 2 * noisy
-                gain = s[0] * step / t[1] ** 2
-                return Normal(middle + gain * patch, (step * s[1] ** 2 / t[1] ** 2 + gain**2 * more).sqrt())
-
-            term = -kl_divergence(back(x, 0.0), back(mean, log_variance.exp())).sum()
-        expected = model.config.levels * term - prior
-        torch.testing.assert_close(model.bound_at(x, torch.tensor([t]), noise)[0], expected)
+            gain = alpha_s * step / sigma**2
+            rest = alpha / alpha_s * sigma_s**2 / sigma**2 * noisy
+            variance = step * sigma_s**2 / sigma**2
+            back = Normal(rest + gain * mean, (variance + gain**2 * log_variance.exp()).sqrt())
+            terms = -kl_divergence(Normal(rest + gain * x, variance.sqrt()), back)
+        expected = expected + terms[:, 0] @ (WEIGHTS / WEIGHTS.sum())
+    assert float(bound(model, x[None, None])) == pytest.approx(float(expected), abs=1e-9)
 
 
 def mixture(count, seed):

@@ -45,7 +45,7 @@ class DiffusionConfig:
     """
 
     levels: int = 200
-    snr: tuple[float, float] = (12.0, -10.0)
+    snr: tuple[float, float] = (10.0, -8.0)
     hidden: int = 256
     layers: int = 3
     gates: int = 128
@@ -167,23 +167,27 @@ class Diffusion(nn.Module):
     def bound_at(self, x: Float[Tensor, "P D"], t: Tensor, noise: Float[Tensor, "P D"]) -> Float[Tensor, " P"]:
         """An estimate of the bound for whitened patches from step t (of 1 to T) [P] of each and standard normal noise.
 
-        Its mean over noise and all t is the bound: T times the term of step t, and the one that needs no network.
+        Its mean over noise and all t is the bound. The bound of white Gaussian patches, which is their log-density, is
+        made of terms of the same kind; only what differs is estimated, T times the difference of the terms of step t.
         """
         lambda_t, before = self.log_snr(t).unsqueeze(-1), self.log_snr(t - 1).unsqueeze(-1)
         alpha, sigma = lambda_t.sigmoid().sqrt(), (-lambda_t).sigmoid().sqrt()
-        mean, log_variance = self.posterior(alpha * x + sigma * noise, lambda_t)
+        noisy = alpha * x + sigma * noise
         first = (t == 1).unsqueeze(-1)
-        # q(x_t-1 | x_t, x_0) = N(... x_t + a x_0, c I). Of the step to x_0 itself a = 1 and c = 0, and what counts is
-        # the density.
+        # q(x_t-1 | x_t, x_0) = N(... x_t + a x_0, c I). Of the step to x_0 itself a = 1 and c = 0.
         kept = -torch.expm1(lambda_t - before)
-        c = torch.where(first, 0.0, (-before).sigmoid() * kept)
-        a_squared = torch.where(first, 1.0, before.sigmoid() * kept.square())
+        c = torch.where(first, TINY, (-before).sigmoid() * kept)
         log_a_squared = torch.where(first, 0.0, logsigmoid(before) + 2 * kept.log())
-        spread = torch.logaddexp(log_a_squared + log_variance, c.clamp(min=TINY).log())
-        error = a_squared * (x - mean).square()
-        known = torch.where(first, -math.log(2 * math.pi), 1 + c.clamp(min=TINY).log())
-        terms = 0.5 * (known - spread - (error + c) * (-spread).exp())
-        return self.config.levels * terms.sum(-1) - self._prior(x)
+
+        def term(mean: Tensor, log_variance: Tensor) -> Tensor:
+            """Minus a divergence, or the log-density of the patch; without what is the same for all networks."""
+            log_whole = torch.logaddexp(log_a_squared + log_variance, c.log())
+            error = log_a_squared.exp() * (x - mean).square()
+            return -0.5 * (log_whole + (error + c) * (-log_whole).exp()).sum(-1)
+
+        white = term(alpha * noisy, logsigmoid(-lambda_t).expand_as(x))
+        gain = term(*self.posterior(noisy, lambda_t)) - white
+        return self.config.levels * gain - 0.5 * (x.square() + math.log(2 * math.pi)).sum(-1)
 
     def log_snr(self, t: Tensor) -> Tensor:
         """lambda_t, log(alpha_t^2 / sigma_t^2), of steps from 1 to T; of 0, where it is infinite, that of step 1."""
@@ -202,11 +206,6 @@ class Diffusion(nn.Module):
     def _mean_bound(self, x: Tensor, t: Tensor, noise: Tensor) -> Tensor:
         u = self.whitening.whiten_outputs(x[:, :0], x)
         return self.bound_at(u, t, noise).mean() + self.whitening.log_jacobian
-
-    def _prior(self, x: Tensor) -> Tensor:
-        """KL(q(x_T | x_0) | N(0, I)) in nats."""
-        last = self.log_snr(torch.tensor(self.config.levels, device=x.device))
-        return 0.5 * (last.sigmoid() * (x.square() - 1) - logsigmoid(-last)).sum(-1)
 
     def _noise(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Steps of the diffusion at equal distances, and noise."""
