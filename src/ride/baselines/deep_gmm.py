@@ -35,7 +35,7 @@ class DeepGMMConfig:
     """
 
     transformations: tuple[int, ...] = (5, 5, 20)
-    steps: int = 8000
+    steps: int = 7500
     batch: int = 2000
     rate: float = 5e-3
     rate_end: float = 1e-5

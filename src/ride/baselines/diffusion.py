@@ -45,7 +45,7 @@ class DiffusionConfig:
     """
 
     levels: int = 200
-    snr: tuple[float, float] = (10.0, -8.0)
+    snr: tuple[float, float] = (10.0, -6.0)
     hidden: int = 256
     layers: int = 3
     gates: int = 128
@@ -53,7 +53,7 @@ class DiffusionConfig:
     batch: int = 1000
     rate: float = 2e-3
     rate_end: float = 1e-5
-    draws: int = 200
+    draws: int = 50
 
     def __post_init__(self) -> None:
         for name in ("levels", "hidden", "layers", "gates", "draws"):
