@@ -75,6 +75,7 @@ def fit_patches(
     config: PatchFitConfig,
     *,
     noise: Noise | None = None,
+    judge: Callable[[Tensor], float] | None = None,
     settings: dict[str, Any] | None = None,
     directory: Path | None = None,
     progress: Progress | None = None,
@@ -88,11 +89,12 @@ def fit_patches(
         held_out: to choose the best parameters by.
         config: how.
         noise: draws what the objective needs besides the patches; the held-out patches get the same at each look.
+        judge: says what the held-out patches come to, in nats, where the objective does not say how good a model is.
         settings: what else the directory is for, so that another run does not go on in it.
         directory: of the run: settings, a log in JSON lines and checkpoints; the same call goes on from there.
         progress: called with the steps made and all.
 
-    Returns: the best mean of the held-out objective in nats.
+    Returns: the best mean of the held-out objective, or the best judgement, in nats.
 
     Raises:
         ConfigError: training diverged, or the directory holds another run.
@@ -136,7 +138,7 @@ def fit_patches(
             sums, count = 0.0, 0
         looking = step * config.looks // config.steps != (step - 1) * config.looks // config.steps
         if looking:
-            rate = _held_out(objective, held_out, noise, config.seed)
+            rate = judge(held_out) if judge else _held_out(objective, held_out, noise, config.seed)
             if run:
                 run.log({"phase": "valid", "step": step, "nats": rate, "seconds": round(seconds, 1)})
             if rate > best:
