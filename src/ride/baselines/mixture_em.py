@@ -180,6 +180,7 @@ def fit_em(
     Raises:
         ConfigError: patches and model do not go together, or the directory holds another run.
         DataError: patches are too few or not finite, or a covariance is not positive definite.
+        ModelError: the checkpoint in the directory is damaged.
         OutputError: the directory cannot be written.
     """
     standardize(model, patches, held_out)
@@ -214,7 +215,12 @@ def fit_em(
         looks=config.looks,
         state=lambda: em.running,
         restore=lambda state: em.running.update((name, value.to(patches.device)) for name, value in state.items()),
-        settings={"em": asdict(config), "seed": seed, **(settings or {})},
+        settings={
+            "em": asdict(config),
+            "seed": seed,
+            "data": {"patches": len(patches), "held_out": len(held_out)},
+            **(settings or {}),
+        },
         directory=directory,
         progress=progress,
     )

@@ -61,6 +61,7 @@ class FittedMixture(EllipticalMixture):
         Raises:
             ConfigError: patches and model do not go together, or the directory holds another run.
             DataError: patches are too few or not finite, or a covariance is not positive definite.
+            ModelError: the checkpoint in the directory is damaged.
             OutputError: the directory cannot be written.
         """
         return fit_em(

@@ -8,6 +8,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from ride import ranks
+from ride.errors import ConfigError, ModelError
 from ride.progress import Progress
 from ride.training.run import Run
 
@@ -45,26 +47,35 @@ def keep_best(
     Returns: the best score.
 
     Raises:
-        ConfigError: the directory holds another run.
+        ConfigError: the directory holds another run, or several processes are at it.
+        ModelError: the checkpoint is damaged, or of another model.
         OutputError: the directory cannot be written.
     """
+    if ranks.count() > 1:
+        raise ConfigError("a density of patches is fitted by one process: start it without torchrun")
     run = Run(directory, settings) if directory else None
-    done, best, seconds, kept = 0, -math.inf, 0.0, _copy(model)
+    done, since, best, seconds, kept = 0, 0.0, -math.inf, 0.0, _copy(model)
     if run and (tree := run.restore()):
-        done, best, seconds, kept = tree["step"], tree["best"], tree["seconds"], tree["kept"]
-        model.load_state_dict(tree["model"])
-        restore(tree["state"])
+        try:
+            done, since, best, seconds = (tree[name] for name in ("step", "since", "best", "seconds"))
+            kept = tree["kept"]
+            model.load_state_dict(tree["model"])
+            restore(tree["state"])
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise ModelError(
+                f"{run.checkpoint_path} does not fit this run ({error}): remove it to start the run anew"
+            ) from error
     clock = saved = time.monotonic()
-    sums, count = 0.0, 0
     while done < steps:
         value = step(done)
-        done, sums, count = done + 1, sums + value, count + 1
+        done, since = done + 1, since + value
         now = time.monotonic()
         seconds, clock = seconds + now - clock, now
         if done % LOG_STEPS == 0 or done == steps:
             if run:
-                run.log({"phase": "steps", "step": done, "nats": sums / count, "seconds": round(seconds, 1)})
-            sums, count = 0.0, 0
+                mean = since / ((done - 1) % LOG_STEPS + 1)
+                run.log({"phase": "steps", "step": done, "nats": mean, "seconds": round(seconds, 1)})
+            since = 0.0
         looking = done * looks // steps != (done - 1) * looks // steps
         if looking:
             rate = score()
@@ -76,6 +87,7 @@ def keep_best(
             run.save(
                 {
                     "step": done,
+                    "since": since,
                     "best": best,
                     "seconds": seconds,
                     "model": dict(model.state_dict()),
