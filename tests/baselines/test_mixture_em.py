@@ -188,6 +188,13 @@ def test_an_empty_component_stays_usable():
     assert model.log_prob(x).isfinite().all()
 
 
+@pytest.mark.parametrize("kind", ["gmm", "stm", "mogsm"])
+def test_a_second_fit_starts_anew(kind: str):
+    x = clusters(300)
+    model = mixture(kind, 2, 3, False, STEPWISE)
+    assert model.fit(x, x, length=0.2) == model.fit(x, x, length=0.2)
+
+
 def test_length_scales_the_steps():
     steps = []
     model = mixture("gmm", 2, 2, True, FULL)

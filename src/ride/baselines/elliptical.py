@@ -48,9 +48,17 @@ class EllipticalMixture(nn.Module):
         self.dimension, self.components, self.free_means = dimension, components, means
         self.whitening = ConditionalWhitening(0, dimension)
         self.radial = radial
-        self.register_buffer("log_pi", torch.full((components,), -math.log(components)))
-        self.register_buffer("means", torch.zeros(components, dimension))
-        self.register_buffer("factors", torch.eye(dimension).repeat(components, 1, 1))
+        self.register_buffer("log_pi", torch.empty(components))
+        self.register_buffer("means", torch.empty(components, dimension))
+        self.register_buffer("factors", torch.empty(components, dimension, dimension))
+        self.reset()
+
+    def reset(self) -> None:
+        """Make every component the radial part's own, of mean 0 and Sigma the identity."""
+        self.log_pi.fill_(-math.log(self.components))
+        self.means.zero_()
+        self.factors.copy_(torch.eye(self.dimension))
+        self.radial.reset()
 
     @torch.no_grad()
     def log_prob(self, x: Float[Tensor, "P D"]) -> Float[Tensor, " P"]:
@@ -109,6 +117,7 @@ class EllipticalMixture(nn.Module):
         A component with a mean of its own starts there, with its share of the volume of all. One without starts with
         the contrast of the patch, and more variance in its direction.
         """
+        self.reset()
         if self.components == 1:
             return
         rows = torch.randperm(len(x), generator=seeded(seed, "components"))[: self.components]

@@ -29,7 +29,8 @@ class EMConfig:
 
     Args:
         steps: updates of the parameters.
-        batch: patches a step; None for all of them, with steps of size 1.
+        batch: patches a step; None for all of them, with steps of size 1. A step holds some numbers for each patch
+            and component at once.
         size: the statistics of a batch are mixed into the running ones with this size in the beginning. The
             parameters rest until so many batches are seen that each has this part in the mean of all.
         size_end: and with this one in the end, along half a cosine.
@@ -104,7 +105,7 @@ class StepwiseEM:
         if not math.isfinite(value):
             raise DataError("the likelihood is not finite: raise the ridge, or remove patches that are very far off")
         posterior = joint.softmax(0)
-        weight = self._mix("weight", posterior.mean(-1, dtype=torch.float64), size)
+        weight = self._mix("mixing", posterior.mean(-1, dtype=torch.float64), size)
         radial = self._mix("radial", model.radial.statistics(delta, posterior) / len(y), size)
         if update:
             model.log_pi.copy_(((weight + self.ridge) / (weight + self.ridge).sum()).log())
@@ -132,7 +133,7 @@ class StepwiseEM:
             weighted = own * weights_k[rows, None]
             first.append(weighted.sum(0))
             second.append(weighted.mT @ own)
-        self._mix("normal", posterior.mean(-1, dtype=torch.float64), size)
+        self._mix("weight", posterior.mean(-1, dtype=torch.float64), size)
         self._mix("precision", weights.mean(-1, dtype=torch.float64), size)
         self._mix("first", torch.stack(first).double() / len(y), size)
         self._mix("second", torch.stack(second).double() / len(y), size)
@@ -147,7 +148,7 @@ class StepwiseEM:
             # About the mean, which the ridge draws to that of all patches.
             scatter = scatter - torch.einsum("ki,kj->kij", mean, of["first"])
         identity = torch.eye(model.dimension, dtype=scatter.dtype, device=scatter.device)
-        total = model.radial.scatter_weight(of["normal"], of["precision"]) + self.ridge
+        total = model.radial.scatter_weight(of["weight"], of["precision"]) + self.ridge
         model.factors.copy_(inverse_factor((scatter + self.ridge * identity) / total[:, None, None]))
 
 

@@ -35,6 +35,9 @@ class Radial(nn.Module):
         super().__init__()
         self.dimension, self.components = dimension, components
 
+    def reset(self) -> None:
+        """Set the parameters that EM starts from."""
+
     def log_density(self, delta: Float[Tensor, "K P"]) -> Float[Tensor, "K P"]:
         """Log-density in nats at a distance, but for -1/2 log|Sigma|."""
         return -0.5 * (delta + self.dimension * math.log(2 * math.pi))
@@ -86,10 +89,16 @@ class ScaleMixture(Radial):
         super().__init__(dimension, components)
         if scales < 1:
             raise ConfigError(f"a Gaussian scale mixture needs at least 1 scale, not {scales}")
-        # Apart from each other by a factor, from e^-2 to e^2: the contrast of patches of images varies more than that.
-        alpha = torch.linspace(-2, 2, scales) if scales > 1 else torch.zeros(1)
-        self.register_buffer("alpha", alpha[:, None].repeat(1, components))
-        self.register_buffer("log_pi", torch.full((scales, components), -math.log(scales)))
+        self.register_buffer("alpha", torch.empty(scales, components))
+        self.register_buffer("log_pi", torch.empty(scales, components))
+        self.reset()
+
+    def reset(self) -> None:
+        """Set equally probable scales, apart from each other by a factor."""
+        scales = len(self.alpha)
+        # From e^-2 to e^2: the contrast of patches of images varies more than that.
+        self.alpha.copy_(torch.linspace(-2, 2, scales)[:, None] if scales > 1 else torch.zeros(1, 1))
+        self.log_pi.fill_(-math.log(scales))
 
     def _joint(self, delta: Tensor) -> Float[Tensor, "S K P"]:
         constant = self.log_pi + 0.5 * self.dimension * (self.alpha - math.log(2 * math.pi))
@@ -131,7 +140,12 @@ class Student(Radial):
 
     def __init__(self, dimension: int, components: int) -> None:
         super().__init__(dimension, components)
-        self.register_buffer("freedom", torch.full((components,), 5.0))
+        self.register_buffer("freedom", torch.empty(components))
+        self.reset()
+
+    def reset(self) -> None:
+        """Set degrees of freedom that make for tails neither light nor heavy."""
+        self.freedom.fill_(5.0)
 
     def log_density(self, delta: Float[Tensor, "K P"]) -> Float[Tensor, "K P"]:
         """Log-density in nats at a distance, but for -1/2 log|Sigma|."""
