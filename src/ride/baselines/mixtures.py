@@ -85,7 +85,7 @@ class MoGSMConfig(MixtureConfig):
 
 
 class MoGSM(FittedMixture):
-    """Mixture of Gaussian scale mixtures (Theis, Hosseini & Bethge, 2012).
+    """Mixture of Gaussian scale mixtures (Theis, Gerwinn, Sinz & Bethge, 2011).
 
         p(x) = sum_ks pi_k pi_ks N(x; mu_k, e^-alpha_ks Sigma_k)
 
@@ -128,13 +128,13 @@ class GSM(MoGSM):
 
 @dataclass(frozen=True)
 class GMMConfig(MixtureConfig):
-    """See `MixtureConfig`; the sizes of Zoran & Weiss (2011)."""
+    """See `MixtureConfig`; the sizes of Zoran & Weiss (2012)."""
 
     components: int = 200
 
 
 class GMM(FittedMixture):
-    """Mixture of Gaussians with full covariances (Zoran & Weiss, 2011).
+    """Mixture of Gaussians with full covariances (Zoran & Weiss, 2012).
 
         p(x) = sum_k pi_k N(x; mu_k, Sigma_k)
 
