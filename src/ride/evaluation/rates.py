@@ -202,7 +202,7 @@ def gain(better: Rate, baseline: Rate) -> tuple[float, float | None]:
     differences = [
         a.bits_per_pixel - b.bits_per_pixel for a, b in zip(better.pictures, baseline.pictures, strict=True)
     ]
-    return _mean_and_error(differences, [picture.pixels for picture in better.pictures])
+    return mean_and_error(differences, [picture.pixels for picture in better.pictures])
 
 
 def _score(
@@ -254,7 +254,7 @@ def _rate(
     channels: int,
     device: str,
 ) -> Rate:
-    bits, error = _mean_and_error([p.bits_per_pixel for p in pictures], [p.pixels for p in pictures])
+    bits, error = mean_and_error([p.bits_per_pixel for p in pictures], [p.pixels for p in pictures])
     return Rate(
         model=model,
         nats_per_pixel=bits * LOG_2,
@@ -274,7 +274,7 @@ def _rate(
     )
 
 
-def _mean_and_error(values: Sequence[float], pixels: Sequence[int]) -> tuple[float, float | None]:
+def mean_and_error(values: Sequence[float], pixels: Sequence[int]) -> tuple[float, float | None]:
     """Mean over all pixels and its standard error over pictures, which may differ in size."""
     weights = torch.tensor(pixels, dtype=torch.float64) / sum(pixels)
     x = torch.tensor(values, dtype=torch.float64)
