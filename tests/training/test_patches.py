@@ -203,7 +203,16 @@ def test_there_must_be_patches(empty: int):
 
 @pytest.mark.parametrize(
     ("setting", "value"),
-    [("steps", 0), ("batch", 0), ("looks", 0), ("rate", -1.0), ("rate", math.nan), ("warmup", -1), ("clip", 0.0)],
+    [
+        ("steps", 0),
+        ("batch", 0),
+        ("looks", 0),
+        ("rate", -1.0),
+        ("rate", math.nan),
+        ("warmup", -1),
+        ("clip", 0.0),
+        ("betas", (0.9, 1.0)),
+    ],
 )
 def test_settings_must_make_sense(setting: str, value: Any):
     with pytest.raises(ConfigError, match=f"{setting} must be"):

@@ -63,7 +63,7 @@ def fit_dc(
     """
     density = PixelMCGSM(0, PatchMCGSMConfig(components, scales)).to(means)
     density.fit_whitening(means[:, None])
-    density.initialize(torch.Generator().manual_seed(0))
+    density.initialize(0)
     fit_head(density.head, density.whitened(means[:, None]), None, iterations)
     return density
 

@@ -11,7 +11,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ride.data import seeded
 from ride.errors import ConfigError, DataError, ModelError
 from ride.models.mcgsm import MCGSM
 from ride.models.patches import PatchMCGSM, PixelMCGSM
@@ -19,6 +18,9 @@ from ride.progress import Progress
 from ride.training.head import fit_head
 from ride.training.patches import PatchFitConfig, fingerprint, fit_patches
 from ride.training.run import Run
+
+AT_ONCE = 50_000
+"""Patches that are whitened at a time."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,9 @@ class PatchMCGSMFitConfig:
         ConfigError: a number makes no sense.
     """
 
-    steps: PatchFitConfig = field(default_factory=lambda: PatchFitConfig(4000, 2000, rate=0.1, rate_end=1e-4))
+    steps: PatchFitConfig = field(
+        default_factory=lambda: PatchFitConfig(6000, 2000, rate=1.5e-2, rate_end=1e-4, betas=(0.9, 0.99), looks=4)
+    )
     head_iterations: int = 0
     head_patches: int = 1_000_000
     seed: int = 0
@@ -119,15 +123,24 @@ def fit_pixel(
         DataError: there are too few patches, or some that are not finite.
     """
     pixel.fit_whitening(patches)
-    pixel.initialize(seeded(config.seed, "pixel", pixel.before))
+    pixel.initialize(config.seed)
     jacobian = float(pixel.whitening.log_jacobian)
-    # Whitened once and for all: inputs and pixel side by side.
-    data, held = (torch.cat(pixel.whitened(some.to(pixel.whitening.mean_out)), dim=1) for some in (patches, held_out))
+    data, held = _whitened(pixel, patches), _whitened(pixel, held_out)
     nats = fit_patches(pixel.head, partial(_objective, pixel.head), data, held, config.steps, progress=progress)
     if config.head_iterations:
         some = data[: config.head_patches]
         nats = fit_head(pixel.head, _pair(pixel.head, some), _pair(pixel.head, held), config.head_iterations).best
     return nats + jacobian
+
+
+@torch.no_grad()
+def _whitened(pixel: PixelMCGSM, patches: Tensor) -> Float[Tensor, "P N"]:
+    """What the MCGSM sees of all patches, whitened once and for all: inputs and pixel side by side."""
+    like = pixel.whitening.mean_out
+    data = like.new_empty(len(patches), pixel.before + 1)
+    for part, place in zip(patches.split(AT_ONCE), data.split(AT_ONCE), strict=True):
+        torch.cat(pixel.whitened(part.to(like)), dim=1, out=place)
+    return data
 
 
 def _pair(head: MCGSM, data: Tensor) -> tuple[Tensor, Tensor]:

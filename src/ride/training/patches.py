@@ -42,6 +42,7 @@ class PatchFitConfig:
         rate_end: learning rate at the end.
         warmup: steps over which the rate rises.
         clip: largest norm of the gradient; None for no clipping.
+        betas: decay of Adam's means of the gradient and of its square, a step.
         looks: how often the held-out patches are scored; the parameters kept are those that were best on them.
         seed: of the batches and the noise.
 
@@ -57,6 +58,7 @@ class PatchFitConfig:
     clip: float | None = 1.0
     looks: int = 10
     seed: int = 0
+    betas: tuple[float, float] = (0.9, 0.999)
 
     def __post_init__(self) -> None:
         for name in ("steps", "batch", "looks"):
@@ -65,6 +67,8 @@ class PatchFitConfig:
         for name in ("rate", "rate_end", "warmup"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise ConfigError(f"{name} must be at least 0 and finite, not {getattr(self, name)}")
+        if not all(0 <= beta < 1 for beta in self.betas):
+            raise ConfigError(f"betas must be at least 0 and below 1, not {self.betas}")
         if self.clip is not None and not self.clip > 0:
             raise ConfigError(f"clip must be positive, or None for no clipping, not {self.clip}")
 
@@ -159,7 +163,7 @@ class _Fit:
         self.patches, self.held_out = data
         self.run, self.progress = run, progress
         self.parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-        self.optimizer = torch.optim.Adam(self.parameters, lr=0.0)
+        self.optimizer = torch.optim.Adam(self.parameters, lr=0.0, betas=config.betas)
         self.step, self.since, self.best, self.seconds = 0, 0.0, -math.inf, 0.0
         self.kept = copied_state(model)
         if run and (tree := run.restore()):

@@ -60,31 +60,14 @@ class PixelMCGSM(nn.Module):
         self.whitening.fit([(x[:, : self.before], x[:, self.before : self.before + 1])])
 
     @torch.no_grad()
-    def initialize(self, generator: torch.Generator) -> None:
-        """Draw initial parameters from which training is short; the generator is on the processor.
-
-        All components begin as nearly the same Gaussian scale mixture of pixel and inputs together, isotropic as these
-        are white: K_c is nearly the identity, and a weight e^eta that its gate has in the joint density gains the
-        normalising constant of the inputs, e^(N alpha / 2), when these are given. The first pixel's experts have
-        their means at random places instead.
-        """
-        head = self.head
-
-        def normal(parameter: Tensor, deviation: float) -> Tensor:
-            return deviation * torch.randn(parameter.shape, generator=generator).to(parameter)
-
-        scales = torch.linspace(-2, 2, head.scales) if head.scales > 1 else torch.zeros(1)
-        head.alpha.copy_(scales.to(head.alpha) + normal(head.alpha, 0.3))
-        if head.u is not None:
-            head.eta.zero_()
-            head.beta.fill_(1)
-            head.u.copy_(normal(head.u, 1.0))
-            return
-        features = len(head.b)
-        head.eta.copy_(min(head.inputs, features) / 2 * head.alpha)
-        head.b.copy_(normal(head.b, features**-0.5))
-        head.beta.copy_(1 + 0.6 * (torch.rand(head.beta.shape, generator=generator) - 0.5).to(head.beta))
-        head.a.copy_(normal(head.a, 0.1 * head.inputs**-0.5))
+    def initialize(self, seed: int) -> None:
+        """Draw the initial parameters of the MCGSM, which depend on the seed and the pixel alone."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed + self.before)
+            self.head.reset_parameters()
+            if self.head.u is not None:
+                # Experts that begin in one place would stay together.
+                self.head.u.normal_()
 
     def log_prob(self, x: Float[Tensor, "P D"]) -> Float[Tensor, " P"]:
         """Log-likelihood of the pixel given those before it in nats."""
