@@ -11,7 +11,7 @@ from ride.data.dequantize import dequantize
 from ride.data.picture import Picture
 from ride.data.seeds import seeded
 from ride.errors import ConfigError, DataError
-from ride.models.patches.dc import without_dc
+from ride.models.patches import without_dc
 
 
 @dataclass(frozen=True)

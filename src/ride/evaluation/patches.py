@@ -10,8 +10,7 @@ from torch import Tensor
 from ride.data.patches import PatchSet
 from ride.errors import ConfigError, DataError
 from ride.evaluation.rates import mean_and_error
-from ride.models.patches import PatchEnsemble
-from ride.models.patches.ensemble import PatchDensity
+from ride.models.patches import PatchDensity, PatchEnsemble
 from ride.progress import Progress
 from ride.threads import spread
 

@@ -29,8 +29,9 @@ class PatchMCGSMFitConfig:
 
     Args:
         steps: the stochastic gradients, with the same settings for all pixels.
-        head_iterations: iterations of L-BFGS after them, ended early by the held-out patches.
-        head_patches: patches that L-BFGS works on, the first ones; of these there should be more than parameters.
+        head_iterations: iterations of L-BFGS after them, ended early by the held-out patches. None by default: on
+            300,000 patches they gained on these alone.
+        head_patches: patches that L-BFGS works on, the first ones.
         seed: of the initial parameters.
 
     Raises:
@@ -38,7 +39,7 @@ class PatchMCGSMFitConfig:
     """
 
     steps: PatchFitConfig = field(
-        default_factory=lambda: PatchFitConfig(6000, 2000, rate=1.5e-2, rate_end=1e-4, betas=(0.9, 0.99), looks=4)
+        default_factory=lambda: PatchFitConfig(6000, 2000, rate=1.5e-2, rate_end=1e-4, betas=(0.9, 0.95), looks=4)
     )
     head_iterations: int = 0
     head_patches: int = 1_000_000
