@@ -11,7 +11,12 @@ ROOT = Path(__file__).parent.parent / "src"
 ROOMS = ["cli", "experiments", "evaluation", "baselines", "training", "data", "models"]
 GROUND = ["errors", "atomic", "progress", "settings", "locks", "native", "ranks", "threads"]
 """What every room may import, and what imports no room."""
-MODEL_FLOORS = [["ensemble", "files"], ["ride"], ["mcgsm", "slstm", "whitening", "neighborhood", "frontier"]]
+MODEL_FLOORS = [
+    ["patches"],
+    ["ensemble", "files"],
+    ["ride"],
+    ["mcgsm", "slstm", "whitening", "neighborhood", "frontier"],
+]
 """Within models, parts below RIDE know nothing of it."""
 
 

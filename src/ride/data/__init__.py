@@ -4,6 +4,7 @@ from ride.data.crops import CropSampler
 from ride.data.deadleaves import DeadLeaves, Leaves
 from ride.data.dequantize import dequantize
 from ride.data.lazy import LazyPictures
+from ride.data.patches import PatchSet, draw_patches
 from ride.data.picture import Picture
 from ride.data.pixels import Pixels
 from ride.data.seeds import seeded
@@ -17,10 +18,12 @@ __all__ = [
     "DeadLeaves",
     "LazyPictures",
     "Leaves",
+    "PatchSet",
     "Picture",
     "Pixels",
     "Tiles",
     "dequantize",
+    "draw_patches",
     "hold_out",
     "open_pictures",
     "open_van_hateren",

@@ -130,7 +130,7 @@ class PatchRow(Row):
         test = self._prepared(drawn)
         begun = time.monotonic()
         with setting.bars(f"{self.name}: scoring") as progress:
-            density = model if self.orders is None else _OverOrders(model, self.orders)
+            density: Any = model if self.orders is None else _OverOrders(model, self.orders)
             score = evaluate_patches(density, test, ensemble=self.ensemble, name=self.name, progress=progress)
         images = [(str(p.image), p.nats, p.patches) for p in score.pictures]
         value, error, unit, shift, scale = score.nats, score.stderr, "nat", 0.0, 1.0

@@ -126,11 +126,13 @@ TABLE = Table(
         " how it made gray images; its images all had one orientation, ours stay as they are, 481 x 321 or 321 x "
         "481.",
         "**Units.** A pixel x becomes (x + u)/256 with u uniform in [0, 1); the rate is the mean of log2 p.",
-        "**Patches.** 1.6 million patches of 8 x 8 pixels from the training images, 180,000 from the images held out, a "
-        "million from the test images, at random places, equally many from each image; their mean taken away and the "
-        "bottom-right pixel dropped. The standard error is over test images, since patches of one image are not "
-        "independent of each other. RNADEs are scored on fewer patches, for that takes a pass for each pixel.",
-        "**64 dim.** (l + l_DC + ln|det A|) / (64 ln 2), with ln|det A| = -ln 64 and l_DC as measured in the first line.",
+        "**Patches.** 1.6 million patches of 8 x 8 pixels from the training images, 180,000 from the images held "
+        "out, a million from the test images, at random places, equally many from each image; their mean taken away"
+        " and the bottom-right pixel dropped. The standard error is over test images, since patches of one image "
+        "are not independent of each other. RNADEs are scored on fewer patches, for that takes a pass for each "
+        "pixel.",
+        "**64 dim.** (l + l_DC + ln|det A|) / (64 ln 2), with ln|det A| = -ln 64 and l_DC as measured in the first "
+        "line.",
         "**Large images.** RIDE and ensembles of it are scored on independent 64 x 64 tiles, from a state of zero "
         "each, remainders dropped, as in the paper. The MCGSM has no state and is scored on whole images: all "
         "pixels that its 9 x 5 neighborhood fits; its ensemble is a mixture of whole images.",

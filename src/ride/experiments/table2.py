@@ -78,20 +78,22 @@ TABLE = Table(
         large(1.859, RIDE_128_2.ensembled("EoRIDE, 2 layers, 128 hid.", "eoride-128-2")),
     ),
     (
-        "**Images.** The raw images of van Hateren and van der Schaaf (1998), of which sixteen were at hand; those of the "
-        "paper are not known. Images of which more than a hundredth is saturated are left out. Of the others, in the "
-        "order of their names, every fourth is for testing; one of the rest, chosen by the seed, is held out. So the rates are not to be "
-        "compared with the paper's, but the order of the models and the distances between them.",
-        "**Preprocessing** is in the paper's supplement, which was not at hand. Here: two pixels cut off on every side, "
-        "then the logarithm of the intensity.",
-        "**Dequantisation.** An image uses some 200 of 65536 levels, 6 to 114 apart. The noise that is added is as wide as "
-        "the gap to the next level that the image uses. With noise of unit width a density could find the teeth of "
-        "the comb that the data then lie on, and gain several bit/px that say nothing about images.",
-        "**Unit.** Densities of the natural logarithm of the intensity. The paper does not give its unit; distances "
-        "between models do not depend on it.",
-        "**Patches** of 16 x 16 pixels: 500,000 to train on, 50,000 held out, 200,000 to test, at random places. The MCGSM "
-        "is one for each pixel given all previous ones in the patch; RIDE's patches are padded with zeros.",
-        "**Large images.** RIDE is scored on independent 64 x 64 tiles; the MCGSM, best of three starts on the images held "
-        "out, on whole images.",
+        "**Images.** The raw images of van Hateren and van der Schaaf (1998), of which sixteen were at hand; those "
+        "of the paper are not known. Images of which more than a hundredth is saturated are left out. Of the "
+        "others, in the order of their names, every fourth is for testing; one of the rest, chosen by the seed, is "
+        "held out. So the rates are not to be compared with the paper's, but the order of the models and the "
+        "distances between them.",
+        "**Preprocessing** is in the paper's supplement, which was not at hand. Here: two pixels cut off on every "
+        "side, then the logarithm of the intensity.",
+        "**Dequantisation.** An image uses some 200 of 65536 levels, 6 to 114 apart. The noise that is added is as "
+        "wide as the gap to the next level that the image uses. With noise of unit width a density could find the "
+        "teeth of the comb that the data then lie on, and gain several bit/px that say nothing about images.",
+        "**Unit.** Densities of the natural logarithm of the intensity. The paper does not give its unit; distances"
+        " between models do not depend on it.",
+        "**Patches** of 16 x 16 pixels: 500,000 to train on, 50,000 held out, 200,000 to test, at random places. "
+        "The MCGSM is one for each pixel given all previous ones in the patch; RIDE's patches are padded with "
+        "zeros.",
+        "**Large images.** RIDE is scored on independent 64 x 64 tiles; the MCGSM, best of three starts on the "
+        "images held out, on whole images.",
     ),
 )

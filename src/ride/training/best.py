@@ -54,11 +54,11 @@ def keep_best(
     if ranks.count() > 1:
         raise ConfigError("a density of patches is fitted by one process: start it without torchrun")
     run = Run(directory, settings) if directory else None
-    done, since, best, seconds, kept = 0, 0.0, -math.inf, 0.0, _copy(model)
+    done, since, best, seconds, kept = 0, 0.0, -math.inf, 0.0, copied_state(model)
     if run and (tree := run.restore()):
         try:
             done, since, best, seconds = (tree[name] for name in ("step", "since", "best", "seconds"))
-            kept = tree["kept"]
+            kept = {name: value.to(kept[name].device) for name, value in tree["kept"].items()}
             model.load_state_dict(tree["model"])
             restore(tree["state"])
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
@@ -82,7 +82,7 @@ def keep_best(
             if run:
                 run.log({"phase": "valid", "step": done, "nats": rate, "seconds": round(seconds, 1)})
             if rate > best:
-                best, kept = rate, _copy(model)
+                best, kept = rate, copied_state(model)
         if run and (looking or now - saved >= CHECKPOINT_SECONDS):
             run.save(
                 {
@@ -102,5 +102,6 @@ def keep_best(
     return best
 
 
-def _copy(model: nn.Module) -> dict[str, Tensor]:
+def copied_state(model: nn.Module) -> dict[str, Tensor]:
+    """The parameters and buffers of a model as they are now."""
     return {name: value.detach().clone() for name, value in model.state_dict().items()}

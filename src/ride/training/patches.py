@@ -1,9 +1,9 @@
 """Fitting any density of patches by stochastic gradients, resumable bit for bit."""
 
+import hashlib
 import math
-import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,9 @@ from torch import Tensor, nn
 from ride.data import seeded
 from ride.errors import ConfigError, DataError
 from ride.progress import Progress
+from ride.training.best import keep_best
 from ride.training.gradients import descent, total
-from ride.training.run import Run
 
-CHECKPOINT_SECONDS = 60.0
-LOG_STEPS = 100
 LEAST_PATCHES = 100
 """Patches for a thread of its own."""
 SCORED = 2000
@@ -40,6 +38,7 @@ class PatchFitConfig:
         rate_end: learning rate at the end.
         warmup: steps over which the rate rises.
         clip: largest norm of the gradient; None for no clipping.
+        betas: decay of Adam's means of the gradient and of its square, a step.
         looks: how often the held-out patches are scored; the parameters kept are those that were best on them.
         seed: of the batches and the noise.
 
@@ -55,16 +54,30 @@ class PatchFitConfig:
     clip: float | None = 1.0
     looks: int = 10
     seed: int = 0
+    betas: tuple[float, float] = (0.9, 0.999)
 
     def __post_init__(self) -> None:
         for name in ("steps", "batch", "looks"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} must be at least 1, not {getattr(self, name)}")
+        for name in ("rate", "rate_end", "warmup"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ConfigError(f"{name} must be at least 0 and finite, not {getattr(self, name)}")
+        if not all(0 <= beta < 1 for beta in self.betas):
+            raise ConfigError(f"betas must be at least 0 and below 1, not {self.betas}")
+        if self.clip is not None and not self.clip > 0:
+            raise ConfigError(f"clip must be positive, or None for no clipping, not {self.clip}")
 
     def learning_rate(self, step: int) -> float:
         """The rate of a step, counted from 0."""
         rate = self.rate_end + (self.rate - self.rate_end) * 0.5 * (1 + math.cos(math.pi * step / self.steps))
         return rate * min(1.0, (step + 1) / max(1, self.warmup))
+
+    def scaled(self, factor: float) -> "PatchFitConfig":
+        """The same with `factor` times as many steps."""
+        if not 0 < factor < math.inf:
+            raise ConfigError(f"the length of a run is scaled by a positive factor, not {factor}")
+        return replace(self, steps=max(1, round(self.steps * factor)))
 
 
 def fit_patches(
@@ -83,7 +96,7 @@ def fit_patches(
     """Maximise the mean of an objective over patches, and keep the parameters that were best on the held-out ones.
 
     Args:
-        model: has the parameters; it is fitted in place.
+        model: has the parameters; it is fitted in place, where it lies. Patches and noise follow it there.
         objective: `objective(batch, *noise)` is the mean log-likelihood of a batch, or a bound of it, in nats.
         patches: to learn from.
         held_out: to choose the best parameters by.
@@ -97,78 +110,88 @@ def fit_patches(
     Returns: the best mean of the held-out objective, or the best judgement, in nats.
 
     Raises:
-        ConfigError: training diverged, or the directory holds another run.
+        ConfigError: training diverged, the directory holds another run, or several processes are at it.
         DataError: there are no patches.
+        ModelError: the checkpoint is damaged, or of another model.
         OutputError: the directory cannot be written.
     """
     if not len(patches) or not len(held_out):
         raise DataError("a density of patches needs patches to learn from and others to be judged by")
-    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    optimizer = torch.optim.Adam(parameters, lr=0.0)
-    run = Run(directory, {"fit": asdict(config), **(settings or {})}) if directory else None
-    step, best, seconds = 0, -math.inf, 0.0
-    kept = _copy(model)
-    if run and (tree := run.restore()):
-        step, best, seconds, kept = tree["step"], tree["best"], tree["seconds"], tree["kept"]
-        model.load_state_dict(tree["model"])
-        optimizer.load_state_dict(tree["optimizer"])
-    clock = saved = time.monotonic()
-    sums, count = 0.0, 0
-    while step < config.steps:
-        drawn = seeded(config.seed, "batch", step)
-        rows = torch.randint(len(patches), (config.batch,), generator=drawn)
-        batch = patches[rows], *(noise(config.batch, drawn) if noise else ())
-        for group in optimizer.param_groups:
-            group["lr"] = config.learning_rate(step)
-        value = float(descent(parameters, objective, batch, 1.0, LEAST_PATCHES))
-        if not math.isfinite(value):
-            raise ConfigError(
-                f"training diverged at step {step + 1}: give it a learning rate below {config.rate:g}"
-                + (" and another directory" if directory else "")
-            )
+    data = {"train": fingerprint(patches), "valid": fingerprint(held_out)} if directory else {}
+    work = _Descent(model, objective, (patches, held_out), config, noise, bool(directory))
+    return keep_best(
+        model,
+        work.step,
+        (lambda: judge(held_out)) if judge else work.score,
+        steps=config.steps,
+        looks=config.looks,
+        state=lambda: {"optimizer": work.optimizer.state_dict()},
+        restore=lambda tree: work.optimizer.load_state_dict(tree["optimizer"]),
+        settings={"fit": asdict(config), "data": data, **(settings or {})},
+        directory=directory,
+        progress=progress,
+    )
+
+
+def fingerprint(patches: Tensor) -> str:
+    """A digest of all numbers of some patches and of their shape: equal for equal data only."""
+    digest = hashlib.blake2b(repr((tuple(patches.shape), str(patches.dtype))).encode(), digest_size=16)
+    for part in patches.split(100_000):
+        digest.update(part.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+class _Descent:
+    """The steps of a fit, and the score of the held-out patches."""
+
+    def __init__(
+        self,
+        model: nn.Module,
+        objective: Callable[..., Tensor],
+        data: tuple[Tensor, Tensor],
+        config: PatchFitConfig,
+        noise: Noise | None,
+        resumable: bool,
+    ) -> None:
+        self.objective, self.config, self.noise, self.resumable = objective, config, noise, resumable
+        self.patches, self.held_out = data
+        self.parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        self.optimizer = torch.optim.Adam(self.parameters, lr=0.0, betas=config.betas)
+
+    def step(self, number: int) -> float:
+        """Make a step, and return the objective before it."""
+        config = self.config
+        drawn = seeded(config.seed, "batch", number)
+        rows = torch.randint(len(self.patches), (config.batch,), generator=drawn)
+        batch = self._with_noise(self.patches[rows.to(self.patches.device)], drawn)
+        value = float(descent(self.parameters, self.objective, batch, 1.0, LEAST_PATCHES))
+        self._expect_finite(value, number)
         if config.clip is not None:
-            nn.utils.clip_grad_norm_(parameters, config.clip)
-        optimizer.step()
-        step, sums, count = step + 1, sums + value, count + 1
-        now = time.monotonic()
-        seconds, clock = seconds + now - clock, now
-        if step % LOG_STEPS == 0 or step == config.steps:
-            if run:
-                run.log({"phase": "steps", "step": step, "nats": sums / count, "seconds": round(seconds, 1)})
-            sums, count = 0.0, 0
-        looking = step * config.looks // config.steps != (step - 1) * config.looks // config.steps
-        if looking:
-            rate = judge(held_out) if judge else _held_out(objective, held_out, noise, config.seed)
-            if run:
-                run.log({"phase": "valid", "step": step, "nats": rate, "seconds": round(seconds, 1)})
-            if rate > best:
-                best, kept = rate, _copy(model)
-        if run and (looking or now - saved >= CHECKPOINT_SECONDS):
-            run.save(
-                {
-                    "step": step,
-                    "best": best,
-                    "seconds": seconds,
-                    "model": dict(model.state_dict()),
-                    "optimizer": optimizer.state_dict(),
-                    "kept": kept,
-                }
+            nn.utils.clip_grad_norm_(self.parameters, config.clip)
+        for group in self.optimizer.param_groups:
+            group["lr"] = config.learning_rate(number)
+        self.optimizer.step()
+        return value
+
+    def score(self) -> float:
+        """Mean objective of the held-out patches."""
+        drawn = seeded(self.config.seed, "held out noise")
+        whole = 0.0
+        for part in self.held_out.split(SCORED):
+            whole += total(self.objective, *self._with_noise(part, drawn), least=LEAST_PATCHES)
+        return self._expect_finite(whole / len(self.held_out), None)
+
+    def _with_noise(self, batch: Tensor, generator: torch.Generator) -> list[Tensor]:
+        """A batch and its noise, where the model is."""
+        drawn = self.noise(len(batch), generator) if self.noise else ()
+        return [one.to(self.parameters[0].device) for one in (batch, *drawn)]
+
+    def _expect_finite(self, value: float, step: int | None) -> float:
+        """Raise ConfigError unless training has kept to numbers."""
+        if not math.isfinite(value):
+            place = "on the held-out patches" if step is None else f"at step {step + 1}"
+            raise ConfigError(
+                f"training diverged {place}: give it a learning rate below {self.config.rate:g}"
+                + (" and another directory" if self.resumable else "")
             )
-            saved = time.monotonic()
-        if progress:
-            progress(step, config.steps, f"{value:.3f} nat a patch in training")
-    model.load_state_dict(kept)
-    return best
-
-
-def _held_out(objective: Callable[..., Tensor], held_out: Tensor, noise: Noise | None, seed: int) -> float:
-    """Mean objective of the held-out patches."""
-    drawn = seeded(seed, "held out noise")
-    whole = 0.0
-    for part in held_out.split(SCORED):
-        whole += total(objective, part, *(noise(len(part), drawn) if noise else ()), least=LEAST_PATCHES)
-    return whole / len(held_out)
-
-
-def _copy(model: nn.Module) -> dict[str, Tensor]:
-    return {name: value.detach().clone() for name, value in model.state_dict().items()}
+        return value
