@@ -110,7 +110,8 @@ def _curve(run: Path) -> Curve | None:
     for line in lines:
         nats = line.get("nats_per_pixel", line.get("nats"))
         if nats is not None and "seconds" in line:
-            target = held_out if line["phase"] == "valid" else training if line["phase"] == "steps" else []
+            phase = line.get("phase")
+            target = held_out if phase == "valid" else training if phase == "steps" else []
             target.append((line["seconds"] / 60, nats))
     return (training, held_out) if training else None
 
