@@ -7,9 +7,11 @@ import pytest
 from PIL import Image
 from tests.experiments.conftest import setting, tiny
 
+from ride.errors import ConfigError
 from ride.experiments.document import Figure, Grid, Heading, Paragraph, Points, markdown, page
 from ride.experiments.report import grid, reproduce_command, table_text, write_report
 from ride.experiments.reproduce import results, run_rows
+from ride.experiments.results import read_record
 from ride.experiments.tables import Cell, Line
 
 
@@ -42,7 +44,8 @@ def test_the_report_is_written_with_its_pictures(run, tmp_path: Path):
     written = write_report(tiny(), "tiny", run, "ride reproduce tiny", folder)
     assert {path.name for path in written} == {path.name for path in folder.iterdir()}
     text = (folder / "tiny.md").read_text(encoding="utf-8")
-    for picture in folder.glob("*.png"):
+    shown = [picture for picture in folder.glob("*.png") if "-sample-" not in picture.name]
+    for picture in shown:
         assert f"]({picture.name})" in text
         with Image.open(picture) as image:
             assert image.size[0] > 300
@@ -51,15 +54,15 @@ def test_the_report_is_written_with_its_pictures(run, tmp_path: Path):
     assert "A remark." in text
     assert "320 pixels of 2 images" not in text
     assert "160 pixels of 2 images" in text
-    shown = (folder / "tiny.html").read_text(encoding="utf-8")
-    assert shown.count("data:image/png;base64,") == len(list(folder.glob("*.png")))
+    html = (folder / "tiny.html").read_text(encoding="utf-8")
+    assert html.count("data:image/png;base64,") == len(shown)
 
 
 def test_a_report_without_results_is_a_table_of_the_papers_figures(data: Path, tmp_path: Path):
     here = setting(data, tmp_path / "out")
     here.out.mkdir()
     written = write_report(tiny(), "tiny", here, "ride reproduce tiny", here.out)
-    assert [path.name for path in written] == ["tiny.md", "tiny.html"]
+    assert [path.name for path in written] == ["tiny.md", "tiny.html", "tiny.json"]
     assert "| MCGSM | 1.250 | - | - |" in written[0].read_text(encoding="utf-8")
 
 
@@ -99,3 +102,27 @@ def test_the_command_that_is_printed_can_be_typed():
     assert reproduce_command("table1", "bsds300", ("ride-1",), 0.5) == (
         "ride reproduce table1 --data BSDS300 --rows ride-1 --length 0.5"
     )
+
+
+def test_a_record_stands_in_for_results_that_are_gone(run, data: Path, tmp_path: Path):
+    folder = tmp_path / "report"
+    folder.mkdir()
+    write_report(tiny(), "tiny", run, "ride reproduce tiny", folder)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    known = read_record(folder / "tiny.json")
+    assert known == results(tiny(), run)
+    # Elsewhere, with neither results nor models: the report is the same, its pictures included.
+    elsewhere = setting(data, tmp_path / "elsewhere", known=known)
+    elsewhere.out.mkdir()
+    assert run_rows(tiny(), ["mcgsm", "ride"], elsewhere)
+    assert not list(elsewhere.out.iterdir())
+    write_report(tiny(), "tiny", elsewhere, "ride reproduce tiny", folder)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"mcgsm": {}}', '{"mcgsm": 1}'])
+def test_a_record_that_is_none_is_named(tmp_path: Path, text: str):
+    (tmp_path / "a.json").write_text(text)
+    with pytest.raises(ConfigError, match=r"a\.json"):
+        read_record(tmp_path / "a.json")
+    assert read_record(tmp_path / "missing.json") == {}

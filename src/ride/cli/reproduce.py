@@ -32,7 +32,7 @@ class Command(Options):
     out: Path | None = None
     """Folder for fitted models and results; runs/bsds300 and the like, by the images, unless given."""
     report: Path | None = None
-    """Folder for the report; OUT unless given."""
+    """Folder for the report; OUT unless given. Results that it holds already are not measured again."""
     length: float = 1.0
     """Scale the number of steps of each fit; 0.01 is a trial run."""
     budget: float | None = None
@@ -48,6 +48,7 @@ class Command(Options):
 
         from ride.experiments.catalogue import TABLES
         from ride.experiments.reproduce import run_rows
+        from ride.experiments.results import read_record
         from ride.experiments.rows import Setting
         from ride.experiments.sources import Source
 
@@ -57,7 +58,8 @@ class Command(Options):
         source = Source(table.source, Path(self.data) if self.data else None, self.seed)
         out = self.out or Path("runs") / table.source
         report = self.report or out
-        setting = Setting(source, output_directory(out), self.seed, self.length, device, self.progress)
+        known = read_record(report / f"{self.table}.json")
+        setting = Setting(source, output_directory(out), self.seed, self.length, device, self.progress, known)
         output_directory(report)
         done = run_rows(table, self.rows, setting, self.budget)
         self._report(table, setting, report)

@@ -1,6 +1,5 @@
 """The charts of a report: the paper's figures against ours, learning curves, and Figure 2."""
 
-import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,13 +7,13 @@ from typing import Any
 
 from ride.atomic import replacing
 from ride.errors import ConfigError
+from ride.experiments.curves import Curve
 from ride.experiments.document import Figure
 from ride.experiments.results import Result
-from ride.experiments.rows import Setting
 from ride.experiments.tables import Table
 
 
-def draw_charts(table: Table, found: Mapping[str, Result], setting: Setting, name: str, folder: Path) -> list[Figure]:
+def draw_charts(table: Table, found: Mapping[str, Result], name: str, folder: Path) -> list[Figure]:
     """Draw what the results allow for, as PNG files whose names begin with `name`.
 
     Raises:
@@ -32,7 +31,7 @@ def draw_charts(table: Table, found: Mapping[str, Result], setting: Setting, nam
                 file = f"{name}-{key}.png"
                 _save(_against_the_paper(table, key, found), folder / file)
                 drawn.append(Figure(file, f"{column.title}: the paper's figures and those measured here."))
-    curves = {key: curve for key, result in found.items() if (curve := _curve(setting.out / result.run))}
+    curves = {key: result.curve for key, result in found.items() if result.curve.training}
     if curves:
         file = f"{name}-curves.png"
         _save(_learning(table, curves), folder / file)
@@ -95,27 +94,6 @@ def _widths(table: Table, found: Mapping[str, Result]) -> Any:
     return drawing
 
 
-Curve = tuple[list[tuple[float, float]], list[tuple[float, float]]]
-"""Minutes and rate in nats, in training and on what is held out."""
-
-
-def _curve(run: Path) -> Curve | None:
-    """What the log of a run tells; None if there is none."""
-    try:
-        lines = [json.loads(line) for line in (run / "log.jsonl").read_text(encoding="utf-8").splitlines()]
-    except (OSError, ValueError):
-        return None
-    training: list[tuple[float, float]] = []
-    held_out: list[tuple[float, float]] = []
-    for line in lines:
-        nats = line.get("nats_per_pixel", line.get("nats"))
-        if nats is not None and "seconds" in line:
-            phase = line.get("phase")
-            target = held_out if phase == "valid" else training if phase == "steps" else []
-            target.append((line["seconds"] / 60, nats))
-    return (training, held_out) if training else None
-
-
 def _learning(table: Table, curves: Mapping[str, Curve]) -> Any:
     """The curves of all rows, those in nats per patch beside those in bits per pixel."""
     units = list(dict.fromkeys(column.unit for column in table.columns.values()))
@@ -125,16 +103,15 @@ def _learning(table: Table, curves: Mapping[str, Curve]) -> Any:
     for unit, axes in zip(units, drawing.subplots(1, len(units), squeeze=False)[0], strict=True):
         scale = 1 / math.log(2) if unit == "bit/px" else 1.0
         floor = math.inf
-        for number, (key, (training, held_out)) in enumerate(curves.items()):
+        for number, (key, curve) in enumerate(curves.items()):
             if of[key] != unit:
                 continue
-            x, y = zip(*training, strict=True)
+            x, y = zip(*curve.training, strict=True)
             axes.plot(x, [scale * value for value in y], color=f"C{number % 10}", linewidth=0.6, alpha=0.7)
-            shown = held_out or [training[-1]]
-            x, y = zip(*shown, strict=True)
+            x, y = zip(*(curve.held_out or curve.training[-1:]), strict=True)
             points = [scale * value for value in y]
             axes.plot(x, points, "o-", color=f"C{number % 10}", markersize=4, label=table.rows[key].name)
-            floor = min([floor, *points, *(scale * value for _, value in training[len(training) // 5 :])])
+            floor = min([floor, *points, *(scale * value for _, value in curve.training[len(curve.training) // 5 :])])
         # The first steps start from far below, and would take the whole scale for themselves.
         axes.set_ylim(bottom=floor)
         axes.set_xlabel("minutes of training")

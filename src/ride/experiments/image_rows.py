@@ -11,6 +11,7 @@ import torch
 
 from ride.data import Picture, hold_out
 from ride.evaluation import Rate, evaluate
+from ride.experiments.curves import Curve
 from ride.experiments.results import ImageScore, Result, circumstances
 from ride.experiments.rows import Row, Setting
 from ride.models.files import RUN_MODEL, load, save
@@ -85,6 +86,7 @@ class ImageRow(Row):
             run=folder.relative_to(setting.out).as_posix(),
             training_seconds=seconds,
             scoring_seconds=time.monotonic() - begun,
+            curve=Curve.read(folder),
             **circumstances(),
         )
 

@@ -14,6 +14,7 @@ from ride.data import PatchSet, draw_patches, hold_out
 from ride.errors import ConfigError
 from ride.evaluation import evaluate_patches
 from ride.evaluation.dc_component import bits_per_pixel, dc_nats, fit_dc
+from ride.experiments.curves import Curve
 from ride.experiments.densities import Density, fitted, settings
 from ride.experiments.results import ImageScore, Result, circumstances
 from ride.experiments.rows import Row, Setting
@@ -86,6 +87,7 @@ class DCRow(Row):
             seed=setting.seed,
             device="cpu",
             run=self.key,
+            curve=Curve(),
             training_seconds=trained - begun,
             scoring_seconds=time.monotonic() - trained,
             **circumstances(),
@@ -152,6 +154,7 @@ class PatchRow(Row):
             run=folder,
             training_seconds=seconds,
             scoring_seconds=time.monotonic() - begun,
+            curve=Curve.read(setting.out / folder),
             **circumstances(),
         )
 

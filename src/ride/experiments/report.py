@@ -9,7 +9,7 @@ from ride.errors import OutputError
 from ride.experiments import charts, document
 from ride.experiments.document import Block, Figure, Grid, Heading, Paragraph, Points
 from ride.experiments.reproduce import results
-from ride.experiments.results import Result, difference
+from ride.experiments.results import Result, difference, write_record
 from ride.experiments.rows import Setting
 from ride.experiments.samples import draw_samples
 from ride.experiments.tables import Cell, Table
@@ -21,7 +21,7 @@ def table_text(table: Table, setting: Setting) -> str:
 
 
 def write_report(table: Table, name: str, setting: Setting, command: str, folder: Path) -> list[Path]:
-    """Write NAME.md, NAME.html and their pictures into a folder, from the results on disk.
+    """Write NAME.md, NAME.html, their pictures and NAME.json, the results themselves, into a folder.
 
     Args:
         table: what the report is about.
@@ -37,7 +37,7 @@ def write_report(table: Table, name: str, setting: Setting, command: str, folder
         OutputError: a file cannot be written.
     """
     found = results(table, setting)
-    pictures = charts.draw_charts(table, found, setting, name, folder)
+    pictures = charts.draw_charts(table, found, name, folder)
     pictures += draw_samples(table, found, setting, name, folder)
     blocks = _blocks(table, found, setting, command, pictures)
     written = [folder / f"{name}.md", folder / f"{name}.html"]
@@ -47,7 +47,10 @@ def write_report(table: Table, name: str, setting: Setting, command: str, folder
         raise OutputError(f"cannot read a picture of the report back: {error}") from error
     for path, text in zip(written, texts, strict=True):
         write_bytes(path, text.encode())
-    return [*written, *(folder / picture.file for picture in pictures)]
+    record = folder / f"{name}.json"
+    write_record(record, found)
+    samples = sorted(folder.glob(f"{name}-sample-*.png"))
+    return [*written, record, *(folder / picture.file for picture in pictures), *samples]
 
 
 def grid(table: Table, found: Mapping[str, Result]) -> Grid:

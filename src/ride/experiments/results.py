@@ -4,6 +4,7 @@ import json
 import platform
 import resource
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -14,6 +15,7 @@ import torch
 from ride.atomic import write_bytes
 from ride.errors import ConfigError
 from ride.evaluation.means import mean_and_error
+from ride.experiments.curves import Curve
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ class Result:
         memory_gib: largest memory of the process until then.
         versions: of what decides the figure.
         machine: processor and threads.
+        curve: what the log of the fit tells.
     """
 
     identity: str
@@ -66,6 +69,7 @@ class Result:
     memory_gib: float
     versions: dict[str, str]
     machine: str
+    curve: Curve
 
     @property
     def count(self) -> int:
@@ -78,17 +82,25 @@ class Result:
         Raises:
             OutputError: the file cannot be written.
         """
-        write_bytes(path, json.dumps(asdict(self), indent=1).encode())
+        write_bytes(path, json.dumps(self._values()).encode())
+
+    def _values(self) -> dict[str, Any]:
+        """Everything, with an image in a line: name, value, weight."""
+        images = [[image.name, image.value, image.weight] for image in self.images]
+        return {**asdict(self), "images": images}
 
     @classmethod
     def read(cls, path: Path) -> "Result | None":
         """What `write` has kept; None where there is nothing, or something of another version."""
         try:
-            values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-            images = tuple(ImageScore(**image) for image in values["images"])
-            return cls(**{**values, "images": images})
+            return cls._of(json.loads(path.read_text(encoding="utf-8")))
         except (OSError, ValueError, KeyError, TypeError):
             return None
+
+    @classmethod
+    def _of(cls, values: dict[str, Any]) -> "Result":
+        images = tuple(ImageScore(*image) for image in values["images"])
+        return cls(**{**values, "images": images, "curve": Curve.of(values["curve"])})
 
 
 def difference(better: Result, baseline: Result) -> tuple[float, float | None]:
@@ -103,6 +115,31 @@ def difference(better: Result, baseline: Result) -> tuple[float, float | None]:
         raise ConfigError("a difference is between rows of the same images and the same unit")
     pairs = zip(better.images, baseline.images, strict=True)
     return mean_and_error([a.value - b.value for a, b in pairs], [image.weight for image in better.images])
+
+
+def write_record(path: Path, results: Mapping[str, Result]) -> None:
+    """Keep all results of a table in one file.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    lines = [f"{json.dumps(key)}: {json.dumps(result._values())}" for key, result in results.items()]
+    write_bytes(path, ("{\n" + ",\n".join(lines) + "\n}\n").encode())
+
+
+def read_record(path: Path) -> dict[str, Result]:
+    """What `write_record` has kept, by the key of the row; nothing where there is no such file.
+
+    Raises:
+        ConfigError: the file is there and cannot be understood.
+    """
+    try:
+        texts = json.loads(path.read_text(encoding="utf-8"))
+        return {key: Result._of(values) for key, values in texts.items()}
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ConfigError(f"{path} is no record of results, or of another version ({error}): move it away") from error
 
 
 def circumstances() -> dict[str, Any]:

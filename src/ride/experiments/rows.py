@@ -3,7 +3,8 @@
 import hashlib
 import json
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ class Setting:
         length: scales the number of steps of each fit.
         device: where to compute.
         bars: shows the progress of each part.
+        known: results that were measured before, by the key of the row, for those that `out` does not have.
     """
 
     source: Source
@@ -33,6 +35,7 @@ class Setting:
     length: float
     device: torch.device
     bars: Bars
+    known: Mapping[str, Result] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -67,9 +70,11 @@ class Row(ABC):
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def result(self, setting: Setting) -> Result | None:
-        """What is on disk for the present settings."""
-        found = Result.read(self.file(setting))
-        return found if found and found.identity == self.identity(setting) else None
+        """What was measured with the present settings; None if nothing was."""
+        for found in (Result.read(self.file(setting)), setting.known.get(self.key)):
+            if found and found.identity == self.identity(setting):
+                return found
+        return None
 
     def file(self, setting: Setting) -> Path:
         """Where the result lies."""

@@ -3,14 +3,20 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
 from ride.data import dequantize, seeded
 from ride.experiments.document import Figure
+from ride.experiments.image_files import write_image
 from ride.experiments.image_rows import ImageRow
 from ride.experiments.pictures import Panel, draw
 from ride.experiments.results import Result
 from ride.experiments.rows import Setting
 from ride.experiments.tables import Table
-from ride.models.files import load
+from ride.models.files import RUN_MODEL, load
 
 SIDE = 256
 """Of the samples in pixels, as in the paper's Figure 3."""
@@ -18,23 +24,38 @@ COLUMNS = 4
 
 
 def draw_samples(table: Table, found: Mapping[str, Result], setting: Setting, name: str, folder: Path) -> list[Figure]:
-    """Draw a sample of each model of large images into one picture; none where there is no such model.
+    """Draw a sample of each model of large images into a picture of its own, and all into one; none without models.
+
+    Of a model that is no longer there the picture that was drawn before is shown, if it is.
 
     Raises:
         ConfigError: matplotlib is not installed.
-        OutputError: the picture cannot be written.
+        OutputError: a picture cannot be written.
     """
     rows = [row for key, row in table.rows.items() if key in found and isinstance(row, ImageRow) and not row.fitted]
-    if not rows or table.widths:
+    if table.widths:
+        return []
+    panels = []
+    for row in rows:
+        picture = folder / f"{name}-sample-{row.key}.png"
+        run = setting.out / found[row.key].run
+        if (run / RUN_MODEL).exists():
+            model = load(run).to(setting.device)
+            with setting.bars(f"{row.name}: drawing") as progress:
+                write_image(picture, model.sample(SIDE, SIDE, seed=setting.seed, progress=progress)[0])
+        if picture.exists():
+            panels.append(Panel(row.name, _read(picture)))
+    if not panels:
         return []
     test = dequantize(setting.source.test()[0], seeded(setting.seed, 0))
-    panels = [Panel("a test image", test[:SIDE, :SIDE])]
-    for row in rows:
-        model = load(setting.out / found[row.key].run).to(setting.device)
-        with setting.bars(f"{row.name}: drawing") as progress:
-            image = model.sample(SIDE, SIDE, seed=setting.seed, progress=progress)[0]
-        panels.append(Panel(row.name, image))
+    panels = [Panel("a test image", test[:SIDE, :SIDE]), *panels]
     file = f"{name}-samples.png"
     draw(folder / file, [panels[k : k + COLUMNS] for k in range(0, len(panels), COLUMNS)])
     caption = f"A crop of a test image, and {SIDE} x {SIDE} pixels drawn from each model (seed {setting.seed})."
     return [Figure(file, caption)]
+
+
+def _read(path: Path) -> Tensor:
+    """A gray picture of 8 bits, in units of the full range."""
+    with Image.open(path) as image:
+        return torch.from_numpy(np.asarray(image, dtype=np.float32) / 256)
