@@ -1,0 +1,142 @@
+"""Rows about patches: every density of the tables is fitted, kept, scored and converted in the same way."""
+
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from tests.experiments.conftest import setting
+
+from ride.baselines.deep_gmm import DeepGMMConfig
+from ride.baselines.deep_rnade import DeepRNADEConfig
+from ride.baselines.diffusion import DiffusionConfig
+from ride.baselines.gaussian import GaussianConfig
+from ride.baselines.grbm import GRBMConfig
+from ride.baselines.isa import ISAConfig
+from ride.baselines.mixture_em import EMConfig
+from ride.baselines.mixtures import GMMConfig, GSMConfig, MoGSMConfig, STMConfig
+from ride.baselines.rnade import RNADEConfig
+from ride.data import draw_patches, hold_out, open_pictures
+from ride.errors import ConfigError
+from ride.experiments import densities, patch_rows
+from ride.experiments.densities import Density, OwnMCGSM, OwnRIDE
+from ride.experiments.patch_rows import WITH_DC, DCRow, Patches, PatchRow
+from ride.models.patches import PatchMCGSMConfig, PatchRIDEConfig
+from ride.training.patch_mcgsm import PatchMCGSMFitConfig
+from ride.training.patch_ride import PatchRIDEFitConfig
+from ride.training.patches import PatchFitConfig
+
+SMALL = Patches(side=3, training=300, held_out=60, test=100, without_dc=True)
+WHOLE = replace(SMALL, without_dc=False)
+STEPS = PatchFitConfig(steps=3, batch=20)
+EM = EMConfig(steps=3, batch=None, looks=1)
+DENSITIES: dict[str, Density] = {
+    "mcgsm": OwnMCGSM(PatchMCGSMConfig(2, 2, 2), PatchMCGSMFitConfig(STEPS)),
+    "ride": OwnRIDE(
+        PatchRIDEConfig(side=3, layers=1, hidden=2, components=2, scales=2, features=2),
+        PatchRIDEFitConfig(STEPS, head_iterations=2, head_patches=50),
+    ),
+    "gaussian": GaussianConfig(),
+    "gsm": GSMConfig(em=EM),
+    "mogsm": MoGSMConfig(components=2, em=EM),
+    "gmm": GMMConfig(components=2, em=EM),
+    "stm": STMConfig(components=2, em=EM),
+    "isa": ISAConfig(steps=3, batch=20, held_out=20),
+    "rnade": RNADEConfig(hidden=4, steps=3, batch=20, held_out=20),
+    "deep-rnade": DeepRNADEConfig(hidden=4, layers=2, steps=3, batch=20, held_out=20),
+    "deep-gmm": DeepGMMConfig(transformations=(2, 2), steps=3, batch=20),
+    "grbm": GRBMConfig(hidden=3, steps=3, batch=20, chains=20, temperatures=5),
+    "diffusion": DiffusionConfig(levels=4, hidden=4, gates=4, steps=3, batch=20, draws=2),
+}
+
+
+def row(name: str, **changes: Any) -> PatchRow:
+    """The row of a small density."""
+    return PatchRow(name, f"patches-{name}", density=DENSITIES[name], patches=changes.pop("patches", SMALL), **changes)
+
+
+@pytest.mark.parametrize("name", DENSITIES)
+def test_every_density_is_fitted_and_scored(data: Path, tmp_path: Path, name: str):
+    here = setting(data, tmp_path / "out")
+    here.out.mkdir()
+    result = row(name).run(here)
+    assert math.isfinite(result.value)
+    assert result.unit == "nat"
+    assert result.count == SMALL.test
+    assert len(result.images) == 2
+    # Another fit of the same seed, in another place, comes to the same.
+    other = setting(data, tmp_path / "other")
+    other.out.mkdir()
+    assert row(name).run(other).value == pytest.approx(result.value, abs=1e-4)
+
+
+def test_all_kinds_of_densities_are_tried_here():
+    kinds = {type(density) for density in DENSITIES.values()}
+    assert kinds == set(densities.Density.__args__)
+
+
+def test_the_value_is_the_mean_over_test_patches(data: Path, tmp_path: Path):
+    here = setting(data, tmp_path / "out")
+    here.out.mkdir()
+    result = row("gaussian").run(here)
+    training, _ = hold_out(list(open_pictures(data / "train")), 1, 0)
+    x = draw_patches(training, SMALL.training, 3, 0, "training").without_dc().values.double()
+    y = draw_patches(open_pictures(data / "test"), SMALL.test, 3, 0, "test").without_dc().values.double()
+    normal = torch.distributions.MultivariateNormal(x.mean(0), torch.cov(x.T, correction=0))
+    assert result.value == pytest.approx(float(normal.log_prob(y).mean()), rel=1e-4)
+
+
+def test_whole_patches_are_scored_in_bits_per_pixel(data: Path, tmp_path: Path):
+    here = setting(data, tmp_path / "out")
+    here.out.mkdir()
+    result = row("gaussian", patches=WHOLE).run(here)
+    assert result.unit == "bit/px"
+    # Noise that is uniform over the full range has about 0 bit/px; a Gaussian fitted to it has less.
+    assert -1.0 < result.value < 0.2
+
+
+def test_the_dc_component_gives_the_rate_of_whole_patches(data: Path, tmp_path: Path):
+    here = setting(data, tmp_path / "out")
+    here.out.mkdir()
+    dc = DCRow("DC", "dc", patches=SMALL)
+    result = row("gaussian", dc=dc).run(here)
+    known = dc.result(here)
+    assert known is not None
+    expected = (result.value + known.value - math.log(9)) / (9 * math.log(2))
+    assert result.notes[WITH_DC] == pytest.approx(expected)
+
+
+def test_an_ensemble_scores_the_density_that_is_there(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    here = setting(data, tmp_path / "out")
+    here.out.mkdir()
+    single = row("mcgsm")
+    single.run(here).write(single.file(here))
+    result = single.ensembled("EoMCGSM", "eo").run(here)
+    assert result.run == "patches-mcgsm"
+    assert "flips" in result.scored
+    assert not (here.out / "eo").exists()
+
+
+def test_orderings_are_those_of_a_deep_rnade(data: Path, tmp_path: Path):
+    here = setting(data, tmp_path / "out")
+    here.out.mkdir()
+    result = row("deep-rnade", orders=2).run(here)
+    assert "2 orderings" in result.scored
+    with pytest.raises(ConfigError, match="deep RNADE"):
+        row("gaussian", orders=2).run(here)
+
+
+def test_a_grbm_says_how_sure_its_partition_function_is(data: Path, tmp_path: Path):
+    here = setting(data, tmp_path / "out")
+    here.out.mkdir()
+    notes = row("grbm").run(here).notes
+    assert any("ln Z" in name for name in notes)
+
+
+def test_a_trial_is_scored_on_fewer_patches(data: Path, tmp_path: Path):
+    big = replace(SMALL, test=100_000)
+    assert row("gaussian", patches=big)._count(setting(data, tmp_path, length=0.01)) == patch_rows.LEAST_TEST
+    assert row("gaussian", patches=big)._count(setting(data, tmp_path, length=0.5)) == 50_000
+    assert row("gaussian", patches=big, test=20_000)._count(setting(data, tmp_path)) == 20_000
