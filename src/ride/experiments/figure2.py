@@ -3,13 +3,14 @@
 from dataclasses import replace
 
 from ride.experiments.image_rows import ImageRow
-from ride.experiments.table1 import MCGSM
-from ride.experiments.table3 import GENTLE, RIDE_64_1
+from ride.experiments.table1 import MCGSM, RIDE_64
 from ride.experiments.tables import Cell, Column, Line, Table
 from ride.models.ride import RIDEConfig
 from ride.training import FitConfig, presets
 
 WIDTHS = (3, 5, 7, 9, 11, 13)
+GENTLE = presets.gentle(1).scaled(0.5)
+"""Half of what the rows of Table 3 have."""
 
 
 def row(name: str, key: str, model: RIDEConfig, fit: FitConfig, width: int) -> ImageRow:
@@ -19,8 +20,7 @@ def row(name: str, key: str, model: RIDEConfig, fit: FitConfig, width: int) -> I
 
 
 MCGSMS = {w: row("MCGSM, 32 comp.", "mcgsm", MCGSM, presets.default(0), w) for w in WIDTHS}
-RIDES = {w: row("RIDE, 64 hid., 1 layer", "ride", RIDE_64_1.model, GENTLE, w) for w in WIDTHS}
-RIDES[5] = RIDE_64_1
+RIDES = {w: row("RIDE, 64 hid., 1 layer", "ride", RIDE_64, GENTLE, w) for w in WIDTHS}
 
 TABLE = Table(
     "Figure 2: dead leaves, rate against the width of the causal neighborhood",
@@ -28,7 +28,7 @@ TABLE = Table(
     {"mcgsm": Column("MCGSM", "bit/px"), "ride": Column("RIDE", "bit/px")},
     tuple(Line(f"{w} wide", {"mcgsm": Cell(None, MCGSMS[w]), "ride": Cell(None, RIDES[w])}) for w in WIDTHS),
     (
-        "The images, the unit and the scoring are those of Table 3, and RIDE with 5 pixels is its row. The paper "
+        "The images, the unit and the scoring are those of Table 3, the fits of RIDE half as long. The paper "
         "prints the figure without its numbers: it finds that the MCGSM quickly saturates and that RIDE slightly "
         "deteriorates with larger neighborhoods.",
         "Fitted once each, from one initial value, where Table 3 has the best of three MCGSMs.",
