@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from ride.errors import ConfigError, OutputError
-from ride.locks import Lock
+from ride.locks import lock
 
 OTHER = """
 import sys
 from pathlib import Path
-from ride.locks import Lock
-lock = Lock(Path(sys.argv[1]))
+from ride.locks import lock
+held = lock(Path(sys.argv[1]))
 print("in", flush=True)
 sys.stdin.read()
 """
@@ -26,18 +26,22 @@ def test_another_process_is_kept_out_until_the_first_ends(tmp_path: Path):
         assert other.stdout is not None
         assert other.stdout.readline() == "in\n"
         with pytest.raises(ConfigError, match="another process is at work"):
-            Lock(tmp_path)
+            lock(tmp_path)
         other.kill()
         other.wait()
-    Lock(tmp_path).release()
+    held = lock(tmp_path)
+    assert held is not None
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_process_does_not_keep_itself_out(tmp_path: Path):
-    first, second = Lock(tmp_path), Lock(tmp_path)
-    second.release()
+    first = lock(tmp_path)
+    assert first is not None
+    assert lock(tmp_path) is first
     first.release()
+    assert lock(tmp_path) is not first
 
 
 def test_a_directory_that_is_not_there_is_named(tmp_path: Path):
     with pytest.raises(OutputError, match="missing"):
-        Lock(tmp_path / "missing")
+        lock(tmp_path / "missing")

@@ -17,7 +17,7 @@ from ride.models.ride import RIDE, RIDEConfig
 from ride.training import FitConfig, fit, presets
 from ride.training.run import CHECKPOINT
 
-PRESETS = {"default": presets.default, "gentle": presets.gentle, "paper": presets.paper}
+PRESETS = {"default": presets.default, "paper": presets.paper}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,9 +35,8 @@ class Command(Options):
     """The training images."""
     out: Path
     """Folder of the run; afterwards it can be named wherever a MODEL is asked for."""
-    preset: Literal["default", "gentle", "paper"] = "default"
-    """How to train: `default` for one layer in short, `gentle` for several layers or a long run, `paper` the recipe of
-    Theis and Bethge (2015)."""
+    preset: Literal["default", "paper"] = "default"
+    """How to train: `default` is what works best here, `paper` the recipe of Theis and Bethge (2015)."""
     length: float = 1.0
     """Scale the number of steps of each stage; 0.01 is a trial run."""
     patch: int | None = None

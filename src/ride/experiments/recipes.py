@@ -8,8 +8,14 @@ from ride.experiments.tables import Cell, Column, Line, Table
 from ride.training import FitConfig, presets
 
 TENTH = presets.default(1).scaled(0.1)
-SMALL = replace(TENTH, stages=(*TENTH.stages[:2], replace(TENTH.stages[2], patch=32, steps=198, batch=None)))
-"""As many pixels, but on small patches only: 198 steps of 50 of 32 x 32 where the other has 80 of 12 of 96 x 96."""
+ABRUPT = replace(
+    TENTH,
+    stages=(
+        *TENTH.stages[:2],
+        replace(TENTH.stages[4], patch=96, steps=80, rate=6e-3, rate_end=1e-4),
+    ),
+)
+"""As many pixels, but from patches of 32 at once to patches of 96."""
 
 
 def recipe(name: str, key: str, fit: FitConfig) -> Line:
@@ -26,8 +32,8 @@ TABLE = Table(
     (
         recipe("preset paper", "paper", presets.paper(1).scaled(0.1)),
         recipe("preset default", "default", TENTH),
-        recipe("preset gentle", "gentle", presets.gentle(1).scaled(0.1)),
-        recipe("default, but patches of 32 at the end", "small-patches", SMALL),
+        recipe("default, but from patches of 32 at once to 96", "abrupt", ABRUPT),
+        recipe("default, but Adam forgets as usual (0.999)", "slow-adam", replace(TENTH, betas=(0.9, 0.999))),
         recipe("default, but no clipping", "no-clipping", replace(TENTH, clip=None)),
         recipe("default, but forget gates open at first (bias 1)", "forget-bias", replace(TENTH, forget_bias=1.0)),
     ),

@@ -18,7 +18,7 @@ from ride.training.patch_mcgsm import PatchMCGSMFitConfig
 from ride.training.patch_ride import PatchRIDEFitConfig
 
 PATCHES = Patches(side=16, training=500_000, held_out=50_000, test=200_000, without_dc=False)
-GENTLE = presets.gentle(1).scaled(0.5)
+RECIPE = presets.default(1).scaled(0.5)
 """94 million predicted pixels, of images that have 14 million."""
 SMALL, LARGE = "patches", "large"
 """The columns: 16 x 16 patches, and large images."""
@@ -31,7 +31,7 @@ def patches(name: str, key: str, density: Density) -> PatchRow:
 
 def ride(name: str, key: str, **changes: Any) -> ImageRow:
     """A RIDE of large images."""
-    return ImageRow(name, key, model=replace(RIDE_64, **changes), fit=GENTLE, tile=64)
+    return ImageRow(name, key, model=replace(RIDE_64, **changes), fit=RECIPE, tile=64)
 
 
 PATCH_MCGSM = patches("MCGSM, 32 comp.", "mcgsm-32", OwnMCGSM(PatchMCGSMConfig(32), PatchMCGSMFitConfig()))

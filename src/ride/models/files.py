@@ -74,12 +74,15 @@ def bundled_names() -> list[str]:
 def _read(path: str | Path) -> tuple[str, dict[str, str], dict[str, Tensor]]:
     """Return what to call the file, its metadata and its tensors, all verified against the checksum."""
     source, data = _bytes(path)
-    if data.startswith((b"PK\x03\x04", b"\x80")):
-        raise ModelError(f"{source} is a pickle, which is never opened: give a .safetensors file of ride's")
     try:
         tensors = safetensors.torch.load(data)
         header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
     except (safetensors.SafetensorError, ValueError, KeyError, RuntimeError) as error:
+        # Only now: a model file may begin with the same bytes, as the length of its header has it.
+        if data.startswith((b"PK\x03\x04", b"\x80")):
+            raise ModelError(
+                f"{source} is a pickle, which is never opened: give a .safetensors file of ride's"
+            ) from error
         raise ModelError(f"{source} is not a model file or is damaged: {error}") from error
     texts: dict[str, str] = header.get("__metadata__", {})
     if texts.get("format") != FORMAT:

@@ -62,6 +62,7 @@ class FitConfig:
         optimizer: `sgd` with momentum, or `adam`.
         batch: patches a step, where a stage does not say otherwise.
         momentum: of stochastic gradient descent.
+        betas: of Adam: what remains after a step of the mean of gradients, and of that of their squares.
         warmup: steps over which the learning rate of the first stage rises to its value.
         clip: largest norm of the gradient; None for no clipping.
         crops: `fresh` draws patches at random places for each step, `tiles` cuts each image into patches that do
@@ -88,6 +89,7 @@ class FitConfig:
     optimizer: Optimizer = "adam"
     batch: int = 50
     momentum: float = 0.9
+    betas: tuple[float, float] = (0.9, 0.999)
     warmup: int = 20
     clip: float | None = 1.0
     crops: Crops = "fresh"
@@ -113,6 +115,8 @@ class FitConfig:
         counts = ("batch", "whitening_pixels", "head_pixels", "head_patch", "valid_tile")
         _at_least(1, {name: getattr(self, name) for name in counts})
         _at_least(0, {name: getattr(self, name) for name in ("momentum", "warmup", "head_valid_pixels")})
+        if not all(0 <= beta < 1 for beta in self.betas):
+            raise ConfigError(f"betas must be at least 0 and below 1, not {self.betas}")
         if self.clip is not None and not self.clip > 0:
             raise ConfigError(f"clip must be positive, or None for no clipping, not {self.clip}")
 

@@ -220,7 +220,7 @@ class Curriculum:
             if self.config.optimizer == "sgd":
                 self.optimizer = torch.optim.SGD(parameters, lr=0.0, momentum=self.config.momentum)
             else:
-                self.optimizer = torch.optim.Adam(parameters, lr=0.0)
+                self.optimizer = torch.optim.Adam(parameters, lr=0.0, betas=self.config.betas)
         return self.optimizer
 
     def _keep(self, rate: float) -> None:

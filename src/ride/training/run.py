@@ -6,7 +6,7 @@ from typing import Any
 
 from ride.atomic import write_bytes
 from ride.errors import OutputError
-from ride.locks import Lock
+from ride.locks import lock
 from ride.models.files import RUN_MODEL
 from ride.settings import claim
 from ride.training.checkpoints import load_checkpoint, save_checkpoint
@@ -38,7 +38,7 @@ class Run:
     def __init__(self, directory: Path, settings: dict[str, Any]) -> None:
         self.directory = directory
         claim(directory / "run.json", settings, "a run")
-        self._lock = Lock(directory)
+        self._lock = lock(directory)
 
     @property
     def _log(self) -> Path:
