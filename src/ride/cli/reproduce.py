@@ -38,7 +38,8 @@ class Command(Options):
     budget: float | None = None
     """Stop after about so many minutes, in the middle of a fit if need be; the same command goes on from there."""
     into: tuple[Path, ...] = ()
-    """Also write the table into these documents, between the lines <!-- TABLE --> and <!-- /TABLE -->."""
+    """Also write what was measured of the table into these documents, between the lines <!-- TABLE --> and
+    <!-- /TABLE -->."""
 
     def run(self) -> None:
         """Run the rows, write the report and print the table."""
@@ -76,11 +77,12 @@ class Command(Options):
         from ride.experiments.reproduce import results
 
         command = reproduce_command(self.table, table.source, self.rows, self.length)
-        text = f"{table_text(table, setting)}\n\nSeed {self.seed}, {setting.device}. Measured by `{command}`."
-        self.say(f"{table.title}\n\n{text}\n")
+        found = results(table, setting)
+        how = f"Seed {self.seed}. Measured by `{command}`."
+        self.say(f"{table.title}\n\n{table_text(table, found)}\n\n{how}\n")
         written = write_report(table, self.table, setting, command, folder)
         for document in self.into:
-            replace_block(document, self.table, text)
+            replace_block(document, self.table, f"{table_text(table, found, measured_only=True)}\n\n{how}")
         for path in (*written, *self.into):
             self.say(f"wrote {path}")
         self.give(
@@ -88,7 +90,7 @@ class Command(Options):
                 "table": self.table,
                 "rows": {
                     key: {"value": result.value, "stderr": result.stderr, "unit": result.unit, "count": result.count}
-                    for key, result in results(table, setting).items()
+                    for key, result in found.items()
                 },
                 "written": [str(path) for path in (*written, *self.into)],
             }

@@ -15,9 +15,9 @@ from ride.experiments.samples import draw_samples
 from ride.experiments.tables import Cell, Table
 
 
-def table_text(table: Table, setting: Setting) -> str:
-    """The table as Markdown, with the paper's figures beside what was measured."""
-    return document.markdown([grid(table, results(table, setting))]).strip()
+def table_text(table: Table, found: Mapping[str, Result], measured_only: bool = False) -> str:
+    """The table as Markdown, with the paper's figures beside what was measured; see `grid`."""
+    return document.markdown([grid(table, found, measured_only)]).strip()
 
 
 def write_report(table: Table, name: str, setting: Setting, command: str, folder: Path) -> list[Path]:
@@ -53,8 +53,8 @@ def write_report(table: Table, name: str, setting: Setting, command: str, folder
     return [*written, record, *(folder / picture.file for picture in pictures), *samples]
 
 
-def grid(table: Table, found: Mapping[str, Result]) -> Grid:
-    """The paper's table with our figures beside its own."""
+def grid(table: Table, found: Mapping[str, Result], measured_only: bool = False) -> Grid:
+    """The paper's table with our figures beside its own; with `measured_only` without lines that have none of ours."""
     head = ["model"]
     for column in table.columns.values():
         head += [f"{column.title}, paper [{column.unit}]", f"measured [{column.unit}]"]
@@ -62,6 +62,8 @@ def grid(table: Table, found: Mapping[str, Result]) -> Grid:
             head.append(f"over {table.rows[column.baseline].name}")
     rows = []
     for line in table.lines:
+        if measured_only and not any(cell.row and cell.row.key in found for cell in line.cells.values()):
+            continue
         cells = [line.name]
         for key, column in table.columns.items():
             cells += _cells(line.cells.get(key, Cell()), column.baseline, column.digits, found)
