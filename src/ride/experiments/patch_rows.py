@@ -210,6 +210,7 @@ class PatchRow(Row):
             notes[WITH_DC] = bits_per_pixel(nats, known.value, self.patches.side)
         if isinstance(model, GRBM):
             notes["standard error of ln Z by annealed importance sampling, nat"] = float(model.log_z_error)
+            notes["chains that carry ln Z, of all"] = float(model.effective) / model.config.chains
         return notes
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from ride.experiments.image_rows import ImageRow
 from ride.experiments.table1 import MCGSM, RIDE_64
-from ride.experiments.tables import Column, Table, single
+from ride.experiments.tables import Cell, Column, Line, Table, single
 from ride.training import presets
 
 RATE = "rate"
@@ -31,6 +31,7 @@ TABLE = Table(
     (
         single(RATE, 1.244, MCGSM_12),
         single(RATE, 1.294, MCGSM_32),
+        Line("Diffusion", {RATE: Cell(1.489)}),
         single(RATE, 1.402, RIDE_64_1),
         single(RATE, 1.416, ride("RIDE, 64 hid., 1 layer, ext.", "ride-64-1-ext", extended=True)),
         single(RATE, 1.438, ride("RIDE, 64 hid., 2 layers", "ride-64-2", layers=2)),
