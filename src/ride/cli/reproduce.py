@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 class Command(Options):
     """Reproduce a table or figure of the paper, from raw images to a report with the paper's figures beside ours.
 
-    `table1` and `recipes` are BSDS300: `--data` names a folder with `train` and `test` in it. `table2` is the images of
-    van Hateren: `--data` names a folder of .iml files. `table3` and `figure2` are dead leaves, which are made on the
-    fly. Rows are kept in OUT, not run twice; interrupt and repeat the command at will. The report is written from what
-    lies there: Markdown, and one page of HTML, with pictures.
+    `table1` and `recipes` are BSDS300: `--data` names a folder with `train` and `test` in it. `table2` is van
+    Hateren's images: `--data` names a folder of .iml files. `table3` and `figure2` are dead leaves, which are made
+    on the fly. Rows are kept in OUT, not run twice; interrupt and repeat the command at will. The report is
+    written from what lies there: Markdown, and one page of HTML, with pictures.
     """
 
     table: Annotated[Positional[str], arg(metavar="TABLE")]
