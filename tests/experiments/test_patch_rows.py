@@ -72,6 +72,26 @@ def test_every_density_is_fitted_and_scored(data: Path, tmp_path: Path, name: st
     assert row(name).run(other).value == pytest.approx(result.value, abs=1e-4)
 
 
+@pytest.mark.parametrize("name", ["mcgsm", "ride", "gmm", "rnade"])
+def test_the_seed_is_that_of_the_fit_too(data: Path, tmp_path: Path, name: str):
+    patches = torch.randn(200, SMALL.dimension, generator=torch.Generator().manual_seed(0))
+    densities_of = [
+        densities.fitted(
+            DENSITIES[name],
+            SMALL.dimension,
+            (patches[:150], patches[150:]),
+            tmp_path / f"{name}-{k}",
+            seed=seed,
+            length=1.0,
+            device=torch.device("cpu"),
+            progress=None,
+        ).log_prob(patches)
+        for k, seed in enumerate((0, 1, 0))
+    ]
+    assert torch.equal(densities_of[0], densities_of[2])
+    assert not torch.allclose(densities_of[0], densities_of[1], atol=1e-4)
+
+
 def test_all_kinds_of_densities_are_tried_here():
     kinds = {type(density) for density in DENSITIES.values()}
     assert kinds == set(densities.Density.__args__)

@@ -1,7 +1,7 @@
 """The densities of patches in the tables: each made, fitted, kept and read again in the same way."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -120,15 +120,16 @@ def _fit(density: Density, length: float) -> Callable[..., float]:
         case OwnMCGSM(_, config):
 
             def fit_mcgsm(model: PatchMCGSM, patches: Tensor, held_out: Tensor, **more: Any) -> float:
-                more.pop("seed")
-                return fit_patch_mcgsm(model, patches, held_out, config.scaled(length), **more)
+                seed = more.pop("seed")
+                seeded = replace(config, seed=seed, steps=replace(config.steps, seed=seed))
+                return fit_patch_mcgsm(model, patches, held_out, seeded.scaled(length), **more)
 
             return fit_mcgsm
         case OwnRIDE(_, recipe):
 
             def fit_ride(model: PatchRIDE, patches: Tensor, held_out: Tensor, **more: Any) -> float:
-                more.pop("seed")
-                return fit_patch_ride(model, patches, held_out, recipe.scaled(length), **more)
+                seeded = replace(recipe, steps=replace(recipe.steps, seed=more.pop("seed")))
+                return fit_patch_ride(model, patches, held_out, seeded.scaled(length), **more)
 
             return fit_ride
         case _:
