@@ -76,7 +76,7 @@ def test_settings_that_make_no_sense(ride, model: Path, photos: Path, tmp_path: 
         (("train", photos, "--length", "0", "--out", tmp_path / "run"), "length"),
         (("train", photos, "--hidden", "0", "--out", tmp_path / "run"), "hidden"),
         (("train", photos, "--patch", "3", "--out", tmp_path / "run"), "patch"),
-        (("train", photos, "--out", tmp_path / "run"), "smaller than the patches of 96 x 96"),
+        (("train", photos, "--out", tmp_path / "run"), "smaller than the patches of 64 x 64"),
         (("deadleaves", tmp_path / "leaves", "--count", "0"), "--count"),
         (("deadleaves", tmp_path / "leaves", "--size", "0"), "at least 1"),
         (("deadleaves", tmp_path / "leaves", "--smallest", "0"), "radii"),

@@ -22,7 +22,8 @@ from ride.data import draw_patches, hold_out, open_pictures
 from ride.errors import ConfigError
 from ride.experiments import densities, patch_rows
 from ride.experiments.densities import Density, OwnMCGSM, OwnRIDE
-from ride.experiments.patch_rows import WITH_DC, DCRow, Patches, PatchRow
+from ride.experiments.patch_rows import DCRow, Patches, PatchRow
+from ride.experiments.tables import Cell
 from ride.models.patches import PatchMCGSMConfig, PatchRIDEConfig
 from ride.training.patch_mcgsm import PatchMCGSMFitConfig
 from ride.training.patch_ride import PatchRIDEFitConfig
@@ -120,12 +121,32 @@ def test_whole_patches_are_scored_in_bits_per_pixel(data: Path, tmp_path: Path):
 def test_the_dc_component_gives_the_rate_of_whole_patches(data: Path, tmp_path: Path):
     here = setting(data, tmp_path / "out")
     here.out.mkdir()
-    dc = DCRow("DC", "dc", patches=SMALL)
-    result = row("gaussian", dc=dc).run(here)
-    known = dc.result(here)
-    assert known is not None
-    expected = (result.value + known.value - math.log(9)) / (9 * math.log(2))
-    assert result.notes[WITH_DC] == pytest.approx(expected)
+    dc, rest = DCRow("DC", "dc", patches=Patches(8, 300, 60, 100, True)), row("gaussian")
+    found = {one.key: one.run(here) for one in (dc, rest)}
+    cell = Cell(3.4, rest, dc=dc)
+    expected = (found["patches-gaussian"].value + found["dc"].value - math.log(64)) / (64 * math.log(2))
+    assert cell.measured(found) == (pytest.approx(expected), None)
+    assert cell.measured({rest.key: found[rest.key]}) is None
+    assert any("histogram" in name for name in found["dc"].notes)
+
+
+@pytest.mark.parametrize("name", DENSITIES)
+def test_a_directory_of_other_data_is_refused(tmp_path: Path, name: str):
+    patches = torch.randn(200, SMALL.dimension, generator=torch.Generator().manual_seed(0))
+
+    def fit(x: torch.Tensor) -> None:
+        parts, device = (x[:150], x[150:]), torch.device("cpu")
+        densities.fitted(
+            DENSITIES[name], SMALL.dimension, parts, tmp_path, seed=0, length=1.0, device=device, progress=None
+        )
+
+    fit(patches)
+    if name == "gaussian":
+        # In closed form, and nothing kept.
+        assert not list(tmp_path.iterdir())
+        return
+    with pytest.raises(ConfigError, match="data"):
+        fit(patches + 1)
 
 
 def test_an_ensemble_scores_the_density_that_is_there(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

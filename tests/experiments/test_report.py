@@ -1,5 +1,7 @@
 """Reports: the paper's figures beside the measured ones, as Markdown and as a page."""
 
+import math
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -8,10 +10,11 @@ from PIL import Image
 from tests.experiments.conftest import setting, tiny
 
 from ride.errors import ConfigError
+from ride.experiments import charts
 from ride.experiments.document import Figure, Grid, Heading, Paragraph, Points, markdown, page
 from ride.experiments.report import grid, reproduce_command, table_text, write_report
-from ride.experiments.reproduce import results, run_rows
-from ride.experiments.results import read_record
+from ride.experiments.reproduce import check_record, results, run_rows
+from ride.experiments.results import comparable, read_record
 from ride.experiments.tables import Cell, Line
 
 
@@ -42,7 +45,7 @@ def test_what_was_not_reproduced_stays_as_the_papers(run):
 def test_the_report_is_written_with_its_pictures(run, tmp_path: Path):
     folder = tmp_path / "report"
     folder.mkdir()
-    written = write_report(tiny(), "tiny", run, "ride reproduce tiny", folder)
+    written = write_report(tiny(), "tiny", run, folder)
     assert {path.name for path in written} == {path.name for path in folder.iterdir()}
     text = (folder / "tiny.md").read_text(encoding="utf-8")
     shown = [picture for picture in folder.glob("*.png") if "-sample-" not in picture.name]
@@ -62,7 +65,7 @@ def test_the_report_is_written_with_its_pictures(run, tmp_path: Path):
 def test_a_report_without_results_is_a_table_of_the_papers_figures(data: Path, tmp_path: Path):
     here = setting(data, tmp_path / "out")
     here.out.mkdir()
-    written = write_report(tiny(), "tiny", here, "ride reproduce tiny", here.out)
+    written = write_report(tiny(), "tiny", here, here.out)
     assert [path.name for path in written] == ["tiny.md", "tiny.html", "tiny.json"]
     assert "| MCGSM | 1.250 | - | - |" in written[0].read_text(encoding="utf-8")
 
@@ -98,17 +101,53 @@ def test_a_page_escapes_what_it_shows_and_closes_what_it_opens(tmp_path: Path):
     assert markdown(blocks).splitlines()[:3] == ["# A < B", "", "say `ride <model>` & **go**"]
 
 
-def test_the_command_that_is_printed_can_be_typed():
-    assert reproduce_command("table3", "deadleaves", (), 1.0) == "ride reproduce table3"
-    assert reproduce_command("table1", "bsds300", ("ride-1",), 0.5) == (
-        "ride reproduce table1 --data BSDS300 --rows ride-1 --length 0.5"
+def test_the_command_that_is_printed_can_be_typed(run, data: Path, tmp_path: Path):
+    found = results(tiny(), run)
+    assert reproduce_command("table1", tiny(), found, run) == (
+        "ride reproduce table1 --data BSDS300 --rows mcgsm ride"
     )
+    everything = dict.fromkeys(tiny().rows, found["ride"])
+    leaves = tiny(source="deadleaves")
+    assert reproduce_command("table3", leaves, everything, run) == "ride reproduce table3"
+    other = setting(data, tmp_path, length=0.5, seed=7)
+    assert reproduce_command("table3", leaves, everything, other) == "ride reproduce table3 --length 0.5 --seed 7"
+
+
+def test_other_settings_do_not_replace_a_record(run, data: Path, tmp_path: Path):
+    known = results(tiny(), run)
+    check_record(tiny(), setting(data, tmp_path, known=known), tmp_path / "tiny.json")
+    with pytest.raises(ConfigError, match="other settings"):
+        check_record(tiny(), setting(data, tmp_path, known=known, length=0.5), tmp_path / "tiny.json")
+
+
+def test_scores_of_other_patches_have_no_distance(run):
+    found = results(tiny(), run)
+    fewer = [replace(image, weight=image.weight + 1) for image in found["ride"].images]
+    assert comparable(found["ride"], replace(found["ride"], images=tuple(fewer)))
+    patches = replace(found["ride"], of="patches")
+    assert not comparable(patches, replace(patches, images=tuple(fewer)))
+
+
+def test_a_table_without_figures_of_the_paper_is_drawn(run, tmp_path: Path):
+    lines = tuple(Line(line.name, {"rate": Cell(None, line.cells["rate"].row)}) for line in tiny().lines)
+    figure = charts._against_the_paper(tiny(lines=lines), "rate", results(tiny(), run))
+    assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()] == ["measured"]
+
+
+def test_learning_curves_are_in_the_unit_that_they_say(run):
+    found = results(tiny(), run)
+    as_patches = {key: replace(result, of="patches") for key, result in found.items()}
+    for shown, scale, unit in ((found, 1 / math.log(2), "bit/px"), (as_patches, 1.0, "nat per patch")):
+        axes = charts._learning(tiny(), shown).axes[0]
+        assert unit in axes.get_ylabel()
+        drawn = axes.lines[0].get_ydata()
+        assert list(drawn) == pytest.approx([scale * value for _, value in found["mcgsm"].curve.training])
 
 
 def test_a_record_stands_in_for_results_that_are_gone(run, data: Path, tmp_path: Path):
     folder = tmp_path / "report"
     folder.mkdir()
-    write_report(tiny(), "tiny", run, "ride reproduce tiny", folder)
+    write_report(tiny(), "tiny", run, folder)
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     known = read_record(folder / "tiny.json")
     assert known == results(tiny(), run)
@@ -117,7 +156,7 @@ def test_a_record_stands_in_for_results_that_are_gone(run, data: Path, tmp_path:
     elsewhere.out.mkdir()
     assert run_rows(tiny(), ["mcgsm", "ride"], elsewhere)
     assert not list(elsewhere.out.iterdir())
-    write_report(tiny(), "tiny", elsewhere, "ride reproduce tiny", folder)
+    write_report(tiny(), "tiny", elsewhere, folder)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 

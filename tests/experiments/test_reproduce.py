@@ -16,11 +16,13 @@ from ride.data import Picture, dequantize, open_pictures, seeded
 from ride.errors import ConfigError
 from ride.experiments import image_rows, reproduce
 from ride.experiments.catalogue import TABLES
+from ride.experiments.image_rows import ImageRow
 from ride.experiments.reproduce import results, run_rows
 from ride.experiments.results import Result, difference
 from ride.experiments.sources import Source, deviation
 from ride.experiments.tables import single
 from ride.models.files import load, load_card
+from ride.models.neighborhood import Neighborhood
 from ride.training import fit
 
 
@@ -171,3 +173,21 @@ def test_the_tables_of_the_paper_are_put_together_well(name: str):
         assert column.baseline is None or column.baseline in table.rows
     if table.widths:
         assert set(table.widths) == set(table.rows)
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_every_model_of_images_fits_into_its_smallest_patch(name: str):
+    for row in TABLES[name].rows.values():
+        if isinstance(row, ImageRow):
+            assert min(stage.patch for stage in row.fit.stages) >= row.model.neighborhood
+
+
+def test_models_of_all_widths_see_as_many_pixels():
+    seen: dict[str, list[float]] = {"mcgsm": [], "ride": []}
+    for key, row in TABLES["figure2"].rows.items():
+        assert isinstance(row, ImageRow)
+        shape, fit = Neighborhood(row.model.neighborhood).predicted_shape, row.fit
+        patches = [(stage.patch, fit.batch_of(stage) * (stage.steps or 0)) for stage in fit.stages]
+        seen[key.split("-")[0]].append(sum(count * math.prod(shape(p, p)) for p, count in patches))
+    for counts in seen.values():
+        assert counts == pytest.approx([counts[0]] * len(counts), rel=0.01)

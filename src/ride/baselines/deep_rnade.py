@@ -94,9 +94,11 @@ class DeepRNADE(nn.Module):
     def reset_parameters(self, generator: torch.Generator) -> None:
         """Draw the initial parameters."""
         for layer in self.hidden_layers():
-            layer.weight.normal_(std=math.sqrt(2 / layer.weight.shape[1]), generator=generator)
+            noise = torch.randn(layer.weight.shape, generator=generator)
+            layer.weight.copy_(noise * math.sqrt(2 / layer.weight.shape[1]))
             layer.bias.zero_()
-        self.weight.normal_(std=0.1 / math.sqrt(self.config.hidden), generator=generator)
+        noise = torch.randn(self.weight.shape, generator=generator)
+        self.weight.copy_(noise * (0.1 / math.sqrt(self.config.hidden)))
         start_mixtures(self.bias)
 
     def hidden_layers(self) -> list[nn.Linear]:

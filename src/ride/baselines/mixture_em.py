@@ -15,6 +15,7 @@ from ride.errors import ConfigError, DataError
 from ride.progress import Progress
 from ride.threads import spread
 from ride.training.best import keep_best
+from ride.training.patches import fingerprint
 
 NEGLIGIBLE = 1e-8
 """Posterior probability below which a patch is left out of the moments of a component."""
@@ -219,7 +220,7 @@ def fit_em(
         settings={
             "em": asdict(config),
             "seed": seed,
-            "data": {"patches": len(patches), "held_out": len(held_out)},
+            "data": {"train": fingerprint(patches), "valid": fingerprint(held_out)} if directory else {},
             **(settings or {}),
         },
         directory=directory,

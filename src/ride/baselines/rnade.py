@@ -83,10 +83,10 @@ class RNADE(nn.Module):
     @torch.no_grad()
     def reset_parameters(self, generator: torch.Generator) -> None:
         """Draw the initial parameters; rho_d is such that all h_d have the same size."""
-        self.w.normal_(generator=generator)
-        self.c.normal_(generator=generator)
+        self.w.copy_(torch.randn(self.w.shape, generator=generator))
+        self.c.copy_(torch.randn(self.c.shape, generator=generator))
         self.rho.copy_(torch.arange(1, self.dimension + 1).rsqrt())
-        self.v.normal_(std=0.1 / math.sqrt(self.config.hidden), generator=generator)
+        self.v.copy_(torch.randn(self.v.shape, generator=generator) * (0.1 / math.sqrt(self.config.hidden)))
         start_mixtures(self.bias.transpose(0, 1))
 
     def fit(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from tyro.conf import Positional, arg
 
 from ride.cli.options import Options, output_directory
-from ride.errors import ConfigError
+from ride.errors import ConfigError, RideError
 
 if TYPE_CHECKING:
     from ride.experiments.rows import Setting
@@ -49,7 +49,8 @@ class Command(Options):
             raise ConfigError(f"--budget must be more than 0 minutes, not {self.budget}")
 
         from ride.experiments.catalogue import TABLES
-        from ride.experiments.reproduce import run_rows
+        from ride.experiments.report import write_known
+        from ride.experiments.reproduce import check_record, run_rows
         from ride.experiments.results import read_record
         from ride.experiments.rows import Setting
         from ride.experiments.sources import Source
@@ -63,7 +64,13 @@ class Command(Options):
         known = read_record(report / f"{self.table}.json")
         setting = Setting(source, output_directory(out), self.seed, self.length, device, self.progress, known)
         output_directory(report)
-        done = run_rows(table, self.rows, setting, self.budget)
+        check_record(table, setting, report / f"{self.table}.json")
+        try:
+            done = run_rows(table, self.rows, setting, self.budget)
+        except RideError:
+            # What the rows before it have reached is not lost with this one.
+            write_known(table, self.table, setting, report)
+            raise
         self._report(table, setting, report)
         if not done:
             self.say(f"stopped after {self.budget:g} minutes; the same command goes on from there")
@@ -77,11 +84,11 @@ class Command(Options):
         from ride.experiments.report import reproduce_command, table_text, write_report
         from ride.experiments.reproduce import results
 
-        command = reproduce_command(self.table, table.source, self.rows, self.length)
         found = results(table, setting)
+        command = reproduce_command(self.table, table, found, setting)
         how = f"Seed {self.seed}. Measured by `{command}`."
         self.say(f"{table.title}\n\n{table_text(table, found)}\n\n{how}\n")
-        written = write_report(table, self.table, setting, command, folder)
+        written = write_report(table, self.table, setting, folder)
         for document in self.into:
             replace_block(document, self.table, f"{table_text(table, found, measured_only=True)}\n\n{how}")
         for path in (*written, *self.into):

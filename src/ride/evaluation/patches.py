@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 from jaxtyping import Float, Int64
-from torch import Tensor
+from torch import Tensor, nn
 
 from ride.data.patches import PatchSet
 from ride.errors import ConfigError, DataError
@@ -96,11 +96,14 @@ def evaluate_patches(
         raise DataError("there are no patches to score")
     x = patches.values.flatten(1)
     density = PatchEnsemble(model) if ensemble else model
+    # Mixtures fitted by EM have buffers only.
+    own = [*model.parameters(), *model.buffers()] if isinstance(model, nn.Module) else []
+    device = own[0].device if own else x.device
     nats = torch.empty(len(x), dtype=torch.float64)
     with torch.no_grad():
         for start in range(0, len(x), AT_ONCE):
-            part = x[start : start + AT_ONCE]
-            nats[start : start + len(part)] = torch.cat(spread(density.log_prob, part, least=100))
+            part = x[start : start + AT_ONCE].to(device)
+            nats[start : start + len(part)] = torch.cat(spread(density.log_prob, part, least=100)).cpu()
             if progress:
                 progress(min(start + AT_ONCE, len(x)), len(x), name)
     if not nats.isfinite().all():

@@ -7,7 +7,6 @@ from typing import Any
 
 from ride.atomic import replacing
 from ride.errors import ConfigError
-from ride.experiments.curves import Curve
 from ride.experiments.document import Figure
 from ride.experiments.results import Result
 from ride.experiments.tables import Table
@@ -27,11 +26,12 @@ def draw_charts(table: Table, found: Mapping[str, Result], name: str, folder: Pa
         drawn.append(Figure(f"{name}.png", caption))
     else:
         for key, column in table.columns.items():
-            if any(cell.row and cell.row.key in found for _, cell in table.cells(key)):
+            if any(cell.measured(found) for _, cell in table.cells(key)):
                 file = f"{name}-{key}.png"
                 _save(_against_the_paper(table, key, found), folder / file)
                 drawn.append(Figure(file, f"{column.title}: the paper's figures and those measured here."))
-    curves = {key: result.curve for key, result in found.items() if result.curve.training}
+    curves = {key: found[key] for key, row in table.rows.items() if key in found and row.fitted is None}
+    curves = {key: result for key, result in curves.items() if result.curve.training}
     if curves:
         file = f"{name}-curves.png"
         _save(_learning(table, curves), folder / file)
@@ -59,12 +59,9 @@ def _against_the_paper(table: Table, key: str, found: Mapping[str, Result]) -> A
     axes = drawing.subplots()
     heights = range(len(lines), 0, -1)
     paper = [(cell.paper, y) for (_, cell), y in zip(lines, heights, strict=True) if cell.paper is not None]
-    axes.plot(*zip(*paper, strict=True), "o", color="0.6", label="paper")
-    ours = []
-    for (_, cell), y in zip(lines, heights, strict=True):
-        result = found.get(cell.row.key) if cell.row else None
-        if result is not None:
-            ours.append((result.notes[cell.note] if cell.note else result.value, y))
+    if paper:
+        axes.plot(*zip(*paper, strict=True), "o", color="0.6", label="paper")
+    ours = [(figure[0], y) for (_, cell), y in zip(lines, heights, strict=True) if (figure := cell.measured(found))]
     axes.plot(*zip(*ours, strict=True), "D", color="C3", markersize=5, label="measured")
     axes.set_yticks(list(heights), [line.name for line, _ in lines])
     axes.set_xlabel(f"{table.columns[key].title}, {table.columns[key].unit} (more is better)")
@@ -94,18 +91,17 @@ def _widths(table: Table, found: Mapping[str, Result]) -> Any:
     return drawing
 
 
-def _learning(table: Table, curves: Mapping[str, Curve]) -> Any:
-    """The curves of all rows, those in nats per patch beside those in bits per pixel."""
-    units = list(dict.fromkeys(column.unit for column in table.columns.values()))
-    of = {cell.row.key: table.columns[key].unit for key in table.columns for _, cell in table.cells(key) if cell.row}
-    units = [unit for unit in units if any(of[key] == unit for key in curves)]
-    drawing = _figure(6.5 * len(units), 4.5)
-    for unit, axes in zip(units, drawing.subplots(1, len(units), squeeze=False)[0], strict=True):
-        scale = 1 / math.log(2) if unit == "bit/px" else 1.0
+def _learning(table: Table, found: Mapping[str, Result]) -> Any:
+    """The curves of all rows, of patches beside those of images, in units of the full range."""
+    kinds = [of for of in ("patches", "pixels") if any(result.of == of for result in found.values())]
+    drawing = _figure(6.5 * len(kinds), 4.5)
+    for of, axes in zip(kinds, drawing.subplots(1, len(kinds), squeeze=False)[0], strict=True):
+        scale = 1 / math.log(2) if of == "pixels" else 1.0
         floor = math.inf
-        for number, (key, curve) in enumerate(curves.items()):
-            if of[key] != unit:
+        for number, (key, result) in enumerate(found.items()):
+            if result.of != of:
                 continue
+            curve = result.curve
             x, y = zip(*curve.training, strict=True)
             axes.plot(x, [scale * value for value in y], color=f"C{number % 10}", linewidth=0.6, alpha=0.7)
             x, y = zip(*(curve.held_out or curve.training[-1:]), strict=True)
@@ -115,6 +111,7 @@ def _learning(table: Table, curves: Mapping[str, Curve]) -> Any:
         # The first steps start from far below, and would take the whole scale for themselves.
         axes.set_ylim(bottom=floor)
         axes.set_xlabel("minutes of training")
+        unit = "bit/px" if of == "pixels" else "nat per patch"
         axes.set_ylabel(f"log-likelihood, {unit} (of the full range)")
         axes.grid(alpha=0.3)
         axes.legend(fontsize=8, loc="lower right")

@@ -9,10 +9,10 @@ from ride.errors import OutputError
 from ride.experiments import charts, document
 from ride.experiments.document import Block, Figure, Grid, Heading, Paragraph, Points
 from ride.experiments.reproduce import results
-from ride.experiments.results import Result, difference, write_record
+from ride.experiments.results import Result, comparable, difference, write_record
 from ride.experiments.rows import Setting
 from ride.experiments.samples import draw_samples
-from ride.experiments.tables import Cell, Table
+from ride.experiments.tables import Cell, Column, Table
 
 
 def table_text(table: Table, found: Mapping[str, Result], measured_only: bool = False) -> str:
@@ -20,14 +20,13 @@ def table_text(table: Table, found: Mapping[str, Result], measured_only: bool = 
     return document.markdown([grid(table, found, measured_only)]).strip()
 
 
-def write_report(table: Table, name: str, setting: Setting, command: str, folder: Path) -> list[Path]:
+def write_report(table: Table, name: str, setting: Setting, folder: Path) -> list[Path]:
     """Write NAME.md, NAME.html, their pictures and NAME.json, the results themselves, into a folder.
 
     Args:
         table: what the report is about.
         name: of its files.
         setting: where the results lie.
-        command: what to type for the same figures.
         folder: is there.
 
     Returns: the files written.
@@ -39,7 +38,8 @@ def write_report(table: Table, name: str, setting: Setting, command: str, folder
     found = results(table, setting)
     pictures = charts.draw_charts(table, found, name, folder)
     pictures += draw_samples(table, found, setting, name, folder)
-    blocks = _blocks(table, found, setting, command, pictures)
+    command = reproduce_command(name, table, found, setting)
+    blocks = _blocks(table, found, command, pictures)
     written = [folder / f"{name}.md", folder / f"{name}.html"]
     try:
         texts = document.markdown(blocks), document.page(table.title, blocks, folder)
@@ -51,6 +51,12 @@ def write_report(table: Table, name: str, setting: Setting, command: str, folder
     write_record(record, found)
     samples = sorted(folder.glob(f"{name}-sample-*.png"))
     return [*written, record, *(folder / picture.file for picture in pictures), *samples]
+
+
+def write_known(table: Table, name: str, setting: Setting, folder: Path) -> None:
+    """`write_report` of what is there; nothing where nothing is."""
+    if results(table, setting):
+        write_report(table, name, setting, folder)
 
 
 def grid(table: Table, found: Mapping[str, Result], measured_only: bool = False) -> Grid:
@@ -66,25 +72,24 @@ def grid(table: Table, found: Mapping[str, Result], measured_only: bool = False)
             continue
         cells = [line.name]
         for key, column in table.columns.items():
-            cells += _cells(line.cells.get(key, Cell()), column.baseline, column.digits, found)
+            cells += _cells(line.cells.get(key, Cell()), column, found)
         rows.append(cells)
     return Grid(head, rows)
 
 
-def _cells(cell: Cell, baseline: str | None, digits: int, found: Mapping[str, Result]) -> list[str]:
+def _cells(cell: Cell, column: Column, found: Mapping[str, Result]) -> list[str]:
     """What the paper has, what was measured, and the distance to the baseline where there is one."""
-    result = found.get(cell.row.key) if cell.row else None
+    digits = column.digits if cell.digits is None else cell.digits
+    figure = cell.measured(found)
     paper = "-" if cell.paper is None else f"{cell.paper:.{digits}f}"
-    if result is None:
+    if figure is None:
         measured = "paper only" if cell.paper is not None and cell.row is None else "-"
-    elif cell.note:
-        measured = f"{result.notes[cell.note]:.{digits}f}" if cell.note in result.notes else "-"
     else:
-        measured = with_error(f"{result.value:.{digits}f}", result.stderr, digits)
+        measured = with_error(f"{figure[0]:.{digits}f}", figure[1], digits)
     cells = [paper, measured]
-    if baseline:
-        base = found.get(baseline)
-        if result is None or base is None or result is base:
+    if column.baseline:
+        result, base = found.get(cell.row.key) if cell.row else None, found.get(column.baseline)
+        if result is None or base is None or result is base or not cell.compare or not comparable(result, base):
             cells.append("-")
         else:
             value, error = difference(result, base)
@@ -97,21 +102,21 @@ def with_error(figure: str, error: float | None, digits: int = 3) -> str:
     return figure if error is None else f"{figure} ± {error:.{digits}f}"
 
 
-def reproduce_command(name: str, source: str, keys: tuple[str, ...], length: float) -> str:
-    """What to type for the same table anywhere: the images' folder is the reader's own."""
+def reproduce_command(name: str, table: Table, found: Mapping[str, Result], setting: Setting) -> str:
+    """What to type for the figures that were found, anywhere: the images' folder is the reader's own."""
     words = ["ride", "reproduce", name]
-    if source != "deadleaves":
-        words += ["--data", source.upper()]
-    if keys:
-        words += ["--rows", *keys]
-    if length != 1.0:
-        words += ["--length", str(length)]
+    if table.source != "deadleaves":
+        words += ["--data", table.source.upper()]
+    if len(found) < len(table.rows):
+        words += ["--rows", *found]
+    if setting.length != 1.0:
+        words += ["--length", str(setting.length)]
+    if setting.seed:
+        words += ["--seed", str(setting.seed)]
     return shlex.join(words)
 
 
-def _blocks(
-    table: Table, found: Mapping[str, Result], setting: Setting, command: str, pictures: list[Figure]
-) -> list[Block]:
+def _blocks(table: Table, found: Mapping[str, Result], command: str, pictures: list[Figure]) -> list[Block]:
     """All of the report in order."""
     blocks: list[Block] = [
         Heading(table.title, 1),

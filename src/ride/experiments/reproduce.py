@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 from ride.errors import ConfigError
 from ride.experiments.results import Result
@@ -50,6 +51,21 @@ def results(table: Table, setting: Setting) -> dict[str, Result]:
     """What is on disk for the present settings, by the key of the row."""
     found = {key: row.result(setting) for key, row in table.rows.items()}
     return {key: result for key, result in found.items() if result}
+
+
+def check_record(table: Table, setting: Setting, path: Path) -> None:
+    """See that a record of results, which the report will replace, has none that would be lost.
+
+    Raises:
+        ConfigError: it has some that were measured with other settings.
+    """
+    for key, row in table.rows.items():
+        known = setting.known.get(key)
+        if known and known.identity != row.identity(setting):
+            raise ConfigError(
+                f"{path} has {key} as it was measured with other settings: give --report another folder, or move the "
+                "file away to measure it anew"
+            )
 
 
 def _ending(bars: Bars, end: float) -> Bars:

@@ -103,6 +103,13 @@ class Result:
         return cls(**{**values, "images": images, "curve": Curve.of(values["curve"])})
 
 
+def comparable(one: Result, other: Result) -> bool:
+    """Whether two rows are about the same images, and the same patches of them; pixels may differ at the borders."""
+    if one.unit != other.unit or [i.name for i in one.images] != [i.name for i in other.images]:
+        return False
+    return one.of == "pixels" or [i.weight for i in one.images] == [i.weight for i in other.images]
+
+
 def difference(better: Result, baseline: Result) -> tuple[float, float | None]:
     """By how much one row is above another on the same images, and the standard error of that.
 
@@ -111,8 +118,8 @@ def difference(better: Result, baseline: Result) -> tuple[float, float | None]:
     Raises:
         ConfigError: the rows are about different images or in different units.
     """
-    if better.unit != baseline.unit or [i.name for i in better.images] != [i.name for i in baseline.images]:
-        raise ConfigError("a difference is between rows of the same images and the same unit")
+    if not comparable(better, baseline):
+        raise ConfigError("a difference is between rows of the same images or patches and the same unit")
     pairs = zip(better.images, baseline.images, strict=True)
     return mean_and_error([a.value - b.value for a, b in pairs], [image.weight for image in better.images])
 

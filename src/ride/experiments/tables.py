@@ -1,8 +1,10 @@
 """What a table of the paper looks like: lines of figures, each with the row that measures it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from ride.evaluation.dc_component import bits_per_pixel
+from ride.experiments.results import Result
 from ride.experiments.rows import Row
 from ride.experiments.sources import Kind
 
@@ -14,12 +16,27 @@ class Cell:
     Args:
         paper: the figure in the paper; None for a model that the paper does not have.
         row: what measures it; None for a figure of the paper that was not reproduced.
-        note: name of a note of the row's result that is the figure; None for the result itself.
+        dc: row of l_DC: the figure is the rate of whole patches, in bit/px, that the row and this one make together.
+        compare: show the distance to the baseline of the column.
+        digits: after the point; those of the column unless given.
     """
 
     paper: float | None = None
     row: Row | None = None
-    note: str | None = None
+    dc: Row | None = None
+    compare: bool = True
+    digits: int | None = None
+
+    def measured(self, found: Mapping[str, Result]) -> tuple[float, float | None] | None:
+        """The figure and its standard error, from results by the key of their rows; None where one is not there.
+
+        A rate of whole patches has no error of its own: the two that make it have.
+        """
+        result = found.get(self.row.key) if self.row else None
+        if result is None or self.dc is None:
+            return (result.value, result.stderr) if result else None
+        mean = found.get(self.dc.key)
+        return (bits_per_pixel(result.value, mean.value), None) if mean else None
 
 
 @dataclass(frozen=True)

@@ -122,7 +122,8 @@ class Curriculum:
                 torch.manual_seed(config.seed + 1 + position.stage)
                 model.set_depth(len(model.layers) + 1)
             model.stack[-1].set_forget_bias(config.forget_bias)
-        self.optimizer, self.guard = None, Guard()
+        # A stage is to be no worse than the one before, unless it begins with a new MCGSM.
+        self.optimizer, self.guard = None, Guard(-math.inf if stage.add_layer else self.guard.level)
         position.phase, position.step = "steps", 0
 
     def _steps(self, stage: Stage) -> None:
@@ -130,6 +131,8 @@ class Curriculum:
         optimizer = self._optimizer()
         total = self.batches.steps(stage)
         parameters = list(model.parameters())
+        if position.step == 0 and math.isfinite(self.guard.level):
+            self.guard.hold(0, model, optimizer)
         while position.step < total:
             rate = self.guard.slowdown * learning_rate(config, position.stage, position.step, total)
             for group in optimizer.param_groups:
@@ -138,7 +141,8 @@ class Curriculum:
             own = ranks.share(patches).to(model.whitening.mean_out)
             weight = len(own) / len(patches)
             objective = float(descent(parameters, model.mean_log_prob, [own], weight, LEAST_PATCHES))
-            if self.guard.astray(objective) and self._went_back(objective):
+            if self.guard.astray(objective):
+                self._go_back(objective)
                 continue
             self._expect_finite(objective)
             if config.clip is not None:
@@ -157,18 +161,17 @@ class Curriculum:
         self.optimizer = None
         self._checkpoint(always=True)
 
-    def _went_back(self, objective: float) -> bool:
-        """Go back to where the run was well; False where it is of no use."""
+    def _go_back(self, objective: float) -> None:
+        """Go back to where the run was well; raise ConfigError where lower and lower rates have not helped."""
         assert self.optimizer
         step = self.guard.go_back(self.model, self.optimizer)
         if step is None:
-            return False
+            self._diverged()
         position = self.position
         told = {"from": position.step, "step": step, "slowdown": self.guard.slowdown}
         # A rate of minus infinity, or none at all, cannot be written down.
         self._log("back", objective if math.isfinite(objective) else self.guard.level, **told)
         position.step, position.rates, position.counted = step, 0.0, 0
-        return True
 
     def _head(self, stage: Stage) -> None:
         config, position, model = self.config, self.position, self.model
@@ -254,8 +257,10 @@ class Curriculum:
             self._put(position.best_layers, self.best)
             kept = "; the best model of the stages before is kept"
         raise ConfigError(
-            f"training diverged, the log-likelihood is not finite at {place} of stage {position.stage + 1}: give this "
-            f"stage a learning rate below {stage.rate:g}" + (" and another directory" if self.resumable else "") + kept
+            f"training diverged, the log-likelihood fell far or is not finite at {place} of stage "
+            f"{position.stage + 1}: give this stage a learning rate below {stage.rate:g}"
+            + (" and another directory" if self.resumable else "")
+            + kept
         )
 
     def _tell(self, message: str) -> None:

@@ -27,8 +27,8 @@ LEAST_RATE = 1 / 64
 class Guard:
     """The level of the objective, and what to go back to: it is well when the last `KEEP_STEPS` were.
 
-    `level` is the mean objective of those steps in nats per pixel, `recent` that of the last few, and `slowdown` what
-    the learning rate is multiplied by. `step` is that of the kept parameters.
+    `level` is the highest mean objective of so many steps in nats per pixel, `recent` the mean of the last few, and
+    `slowdown` what the learning rate is multiplied by. `step` is that of the kept parameters.
     """
 
     level: float = -math.inf
@@ -53,7 +53,15 @@ class Guard:
         self.total, self.counted = self.total + objective, self.counted + 1
         if self.counted < KEEP_STEPS:
             return
-        self.level, self.total, self.counted = self.total / self.counted, 0.0, 0
+        mean, self.total, self.counted = self.total / self.counted, 0.0, 0
+        if mean < self.level - FALL:
+            # Slowly on its way down: what was kept before is better.
+            return
+        self.level = max(self.level, mean)
+        self.hold(step, model, optimizer)
+
+    def hold(self, step: int, model: nn.Module, optimizer: Optimizer) -> None:
+        """Keep what so many steps led to."""
         self.recent = self.level if self.step < 0 else self.recent
         self.step = step
         self.model = {name: value.detach().clone() for name, value in model.state_dict().items()}
