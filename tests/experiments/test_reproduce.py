@@ -56,7 +56,8 @@ def test_a_result_says_what_stands_behind_it(data: Path, tmp_path: Path):
     assert result == results(tiny(), here)["ride"]
     assert result.scored == "independent 12 x 12 tiles"
     assert result.count == 2 * 10 * 8
-    assert len(result.images) == 2
+    # Names say nothing of the machine.
+    assert [image.name for image in result.images] == ["0.png", "1.png"]
     assert result.memory_gib > 0
     assert result.versions["torch"] == torch.__version__
     weights = [image.weight for image in result.images]

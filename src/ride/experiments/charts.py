@@ -29,7 +29,8 @@ def draw_charts(table: Table, found: Mapping[str, Result], name: str, folder: Pa
             if any(cell.measured(found) for _, cell in table.cells(key)):
                 file = f"{name}-{key}.png"
                 _save(_against_the_paper(table, key, found), folder / file)
-                drawn.append(Figure(file, f"{column.title}: the paper's figures and those measured here."))
+                caption = "the paper's figures and those measured here; what is far below is left out."
+                drawn.append(Figure(file, f"{column.title}: {caption}"))
     curves = {key: found[key] for key, row in table.rows.items() if key in found and row.fitted is None}
     curves = {key: result for key, result in curves.items() if result.curve.training}
     if curves:
@@ -54,7 +55,7 @@ def _save(drawing: Any, path: Path) -> None:
 
 def _against_the_paper(table: Table, key: str, found: Mapping[str, Result]) -> Any:
     """A line for each model: what the paper has, and what was measured."""
-    lines = list(table.cells(key))
+    lines = [(line, cell) for line, cell in table.cells(key) if cell.compare]
     drawing = _figure(7.5, 1.0 + 0.28 * len(lines))
     axes = drawing.subplots()
     heights = range(len(lines), 0, -1)
@@ -63,6 +64,10 @@ def _against_the_paper(table: Table, key: str, found: Mapping[str, Result]) -> A
         axes.plot(*zip(*paper, strict=True), "o", color="0.6", label="paper")
     ours = [(figure[0], y) for (_, cell), y in zip(lines, heights, strict=True) if (figure := cell.measured(found))]
     axes.plot(*zip(*ours, strict=True), "D", color="C3", markersize=5, label="measured")
+    if len(paper) > 1:
+        # A baseline far below would take the whole scale for itself.
+        low, high = min(figure for figure, _ in paper), max(figure for figure, _ in paper)
+        axes.set_xlim(left=low - 0.2 * (high - low))
     axes.set_yticks(list(heights), [line.name for line, _ in lines])
     axes.set_xlabel(f"{table.columns[key].title}, {table.columns[key].unit} (more is better)")
     axes.grid(axis="both", alpha=0.3)

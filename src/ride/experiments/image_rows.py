@@ -77,7 +77,7 @@ class ImageRow(Row):
             value=rate.bits_per_pixel + shift,
             stderr=rate.stderr_bits,
             shift=shift,
-            images=tuple(ImageScore(p.name, p.bits_per_pixel + shift, p.pixels) for p in rate.pictures),
+            images=tuple(ImageScore(Path(p.name).name, p.bits_per_pixel + shift, p.pixels) for p in rate.pictures),
             scored=rate.scored,
             of="pixels",
             notes={},
