@@ -11,7 +11,7 @@ from tests.experiments.conftest import setting, tiny
 
 from ride.errors import ConfigError
 from ride.experiments import charts
-from ride.experiments.document import Figure, Grid, Heading, Paragraph, Points, markdown, page
+from ride.experiments.document import Block, Figure, Grid, Heading, Paragraph, Points, markdown, page
 from ride.experiments.report import grid, reproduce_command, table_text, write_report
 from ride.experiments.reproduce import check_record, results, run_rows
 from ride.experiments.results import comparable, read_record
@@ -72,7 +72,7 @@ def test_a_report_without_results_is_a_table_of_the_papers_figures(data: Path, t
 
 def test_a_page_escapes_what_it_shows_and_closes_what_it_opens(tmp_path: Path):
     (tmp_path / "a.png").write_bytes(b"x")
-    blocks = [
+    blocks: list[Block] = [
         Heading("A < B", 1),
         Paragraph("say `ride <model>` & **go**"),
         Points(["one", "two"]),

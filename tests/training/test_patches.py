@@ -68,17 +68,20 @@ def test_the_learning_rate_rises_and_falls():
 
 @pytest.mark.parametrize(("steps", "looks"), [(10, 10), (10, 3), (7, 2), (3, 10), (1, 1)])
 def test_the_last_look_is_at_the_end(steps: int, looks: int):
-    after, made = [], []
+    after: list[int] = []
+    made: list[int] = []
 
     def judge(held_out: torch.Tensor) -> float:
         after.append(len(made))
         return float(len(made))
 
+    def drawn(count: int, generator: torch.Generator) -> tuple[Tensor, ...]:
+        made.append(count)
+        return ()
+
     config = PatchFitConfig(steps=steps, looks=looks, batch=4)
     model = Normal()
-    fit_patches(
-        model, model.objective, data(), data(seed=1), config, judge=judge, noise=lambda n, g: made.append(n) or ()
-    )
+    fit_patches(model, model.objective, data(), data(seed=1), config, judge=judge, noise=drawn)
     assert after[-1] == steps
     assert len(after) == min(looks, steps)
 
