@@ -116,12 +116,12 @@ class DeepGMM(nn.Module):
         self.whitening.fit([(patches[:, :0], patches)])
         self.reset_parameters(seeded(seed, "deep GMM"))
         how = PatchFitConfig(
-            steps=max(1, round(length * self.config.steps)),
+            steps=self.config.steps,
             batch=self.config.batch,
             rate=self.config.rate,
             rate_end=self.config.rate_end,
             seed=seed,
-        )
+        ).scaled(length)
         settings = {"deep_gmm": asdict(self.config)}
         return fit_patches(
             self, self.mean_log_prob, patches, held_out, how, settings=settings, directory=directory, progress=progress

@@ -124,12 +124,12 @@ class Diffusion(nn.Module):
         self.whitening.fit([(patches[:, :0], patches)])
         self.network.reset_parameters(seeded(seed, "diffusion"))
         how = PatchFitConfig(
-            steps=max(1, round(length * self.config.steps)),
+            steps=self.config.steps,
             batch=self.config.batch,
             rate=self.config.rate,
             rate_end=self.config.rate_end,
             seed=seed,
-        )
+        ).scaled(length)
         return fit_patches(
             self,
             self._mean_bound,

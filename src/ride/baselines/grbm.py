@@ -135,12 +135,12 @@ class GRBM(nn.Module):
         self.reset_parameters(seeded(seed, "GRBM"))
         config = self.config
         how = PatchFitConfig(
-            steps=max(1, round(length * config.steps)),
+            steps=config.steps,
             batch=config.batch,
             rate=config.rate,
             rate_end=config.rate_end,
             seed=seed,
-        )
+        ).scaled(length)
         temperatures = max(1, round(length * config.temperatures))
 
         def judge(held_out: Tensor) -> float:

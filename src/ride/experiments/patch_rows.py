@@ -66,7 +66,7 @@ class DCRow(Row):
         begun = time.monotonic()
         with setting.bars(f"{self.name}: drawing patches") as progress:
             pictures = setting.source.training(progress)
-        means = _draw(self.patches, pictures, self.patches.training, setting.seed, "training").means()
+        means = draw_patches(pictures, self.patches.training, self.patches.side, setting.seed, "training").means()
         density = fit_dc(means[: 10**6])
         trained = time.monotonic()
         test = draw_patches(setting.source.test(), self.patches.test, self.patches.side, setting.seed, "test")
@@ -167,8 +167,8 @@ class PatchRow(Row):
         """The density, its directory below the results, and the seconds that the fit took."""
         training, held_out = hold_out(pictures, setting.source.held_out, setting.seed)
         sizes, begun = self.patches, time.monotonic()
-        patches = self._prepared(_draw(sizes, training, sizes.training, setting.seed, "training"))
-        others = self._prepared(_draw(sizes, held_out, sizes.held_out, setting.seed, "held out"))
+        patches = self._prepared(draw_patches(training, sizes.training, sizes.side, setting.seed, "training"))
+        others = self._prepared(draw_patches(held_out, sizes.held_out, sizes.side, setting.seed, "held out"))
         folder = setting.out / self.key
         with setting.bars(f"{self.name}: fitting") as progress:
             model = fitted(
@@ -217,7 +217,3 @@ class _OverOrders(nn.Module):
     def log_prob(self, x: Tensor) -> Tensor:
         """Log-likelihood of patches under the mixture in nats."""
         return self._model.ensemble_log_prob(x, self._orders)
-
-
-def _draw(patches: Patches, pictures: Any, count: int, seed: int, purpose: str) -> PatchSet:
-    return draw_patches(pictures, count, patches.side, seed, purpose)
