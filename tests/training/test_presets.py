@@ -36,4 +36,4 @@ def test_the_default_falls_from_stage_to_stage_and_ends_with_l_bfgs_where_there_
     assert ends == sorted(ends, reverse=True)
     assert [stage.patch for stage in config.stages] == sorted(stage.patch for stage in config.stages)
     assert bool(config.stages[-1].head_iterations) == bool(layers)
-    assert (config.crops, config.noise, config.optimizer) == ("fresh", "fresh", "adam")
+    assert (config.crops, config.noise, config.optimizer) == ("fresh", "fresh", "soap" if layers else "adam")

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from ride.errors import ConfigError
+from ride.training import optimizers
 
-Optimizer = Literal["sgd", "adam"]
 Crops = Literal["fresh", "tiles"]
 Noise = Literal["fresh", "fixed"]
 
@@ -59,10 +59,11 @@ class FitConfig:
 
     Args:
         stages: the curriculum.
-        optimizer: `sgd` with momentum, or `adam`.
+        optimizer: `sgd` with momentum, `adam`, or `soap`, which is Adam in a better basis for the spatial
+            LSTMs.
         batch: patches a step, where a stage does not say otherwise.
         momentum: of stochastic gradient descent.
-        betas: of Adam: what remains after a step of the mean of gradients, and of that of their squares.
+        betas: of Adam and SOAP: what remains after a step of the mean of gradients, and of that of their squares.
         warmup: steps over which the learning rate of the first stage rises to its value.
         clip: largest norm of the gradient; None for no clipping.
         crops: `fresh` draws patches at random places for each step, `tiles` cuts each image into patches that do
@@ -86,7 +87,7 @@ class FitConfig:
     """
 
     stages: tuple[Stage, ...]
-    optimizer: Optimizer = "adam"
+    optimizer: optimizers.Name = "adam"
     batch: int = 50
     momentum: float = 0.9
     betas: tuple[float, float] = (0.9, 0.999)
@@ -108,7 +109,7 @@ class FitConfig:
     def __post_init__(self) -> None:
         if not self.stages:
             raise ConfigError("a training run needs at least one stage")
-        for name, choices in (("optimizer", Optimizer), ("crops", Crops), ("noise", Noise)):
+        for name, choices in (("optimizer", optimizers.Name), ("crops", Crops), ("noise", Noise)):
             if getattr(self, name) not in get_args(choices):
                 known = " or ".join(get_args(choices))
                 raise ConfigError(f"{name} must be {known}, not {getattr(self, name)}")

@@ -17,6 +17,7 @@ from ride.errors import ConfigError, DataError, ModelError
 from ride.models.files import save
 from ride.models.ride import RIDE
 from ride.progress import Progress
+from ride.training import optimizers
 from ride.training.batches import Batches
 from ride.training.checkpoints import from_main
 from ride.training.checks import check_fit, head_patch, held_out_tile
@@ -219,11 +220,8 @@ class Curriculum:
     def _optimizer(self) -> torch.optim.Optimizer:
         """The optimizer of the stage: new at its start (the velocity begins at 0), restored in its middle."""
         if self.optimizer is None:
-            parameters = self.model.parameters()
-            if self.config.optimizer == "sgd":
-                self.optimizer = torch.optim.SGD(parameters, lr=0.0, momentum=self.config.momentum)
-            else:
-                self.optimizer = torch.optim.Adam(parameters, lr=0.0, betas=self.config.betas)
+            config = self.config
+            self.optimizer = optimizers.make(config.optimizer, self.model, config.betas, config.momentum)
         return self.optimizer
 
     def _keep(self, rate: float) -> None:

@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from jaxtyping import Float
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from ride.data import seeded
 from ride.errors import ConfigError, DataError
 from ride.progress import Progress
+from ride.training import optimizers
 from ride.training.best import keep_best
 from ride.training.gradients import descent, total
 
@@ -28,8 +29,8 @@ Noise = Callable[[int, torch.Generator], tuple[Tensor, ...]]
 
 @dataclass(frozen=True)
 class PatchFitConfig:
-    """How a density of patches is fitted: Adam, with a rate that rises for `warmup` steps and falls along half a
-    cosine.
+    """How a density of patches is fitted: Adam or SOAP, with a rate that rises for `warmup` steps and falls along half
+    a cosine.
 
     Args:
         steps: batches to draw.
@@ -38,12 +39,13 @@ class PatchFitConfig:
         rate_end: learning rate at the end.
         warmup: steps over which the rate rises.
         clip: largest norm of the gradient; None for no clipping.
-        betas: decay of Adam's means of the gradient and of its square, a step.
         looks: how often the held-out patches are scored; the parameters kept are those that were best on them.
         seed: of the batches and the noise.
+        betas: decay of Adam's means of the gradient and of its square, a step.
+        optimizer: `sgd`, `adam`, or `soap`, which is Adam in a better basis for spatial LSTMs.
 
     Raises:
-        ConfigError: a number makes no sense.
+        ConfigError: a number or a choice makes no sense.
     """
 
     steps: int
@@ -55,6 +57,7 @@ class PatchFitConfig:
     looks: int = 10
     seed: int = 0
     betas: tuple[float, float] = (0.9, 0.999)
+    optimizer: optimizers.Name = "adam"
 
     def __post_init__(self) -> None:
         for name in ("steps", "batch", "looks"):
@@ -63,6 +66,8 @@ class PatchFitConfig:
         for name in ("rate", "rate_end", "warmup"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise ConfigError(f"{name} must be at least 0 and finite, not {getattr(self, name)}")
+        if self.optimizer not in get_args(optimizers.Name):
+            raise ConfigError(f"optimizer must be {' or '.join(get_args(optimizers.Name))}, not {self.optimizer}")
         if not all(0 <= beta < 1 for beta in self.betas):
             raise ConfigError(f"betas must be at least 0 and below 1, not {self.betas}")
         if self.clip is not None and not self.clip > 0:
@@ -156,7 +161,7 @@ class _Descent:
         self.objective, self.config, self.noise, self.resumable = objective, config, noise, resumable
         self.patches, self.held_out = data
         self.parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-        self.optimizer = torch.optim.Adam(self.parameters, lr=0.0, betas=config.betas)
+        self.optimizer = optimizers.make(config.optimizer, model, config.betas)
 
     def step(self, number: int) -> float:
         """Make a step, and return the objective before it."""
