@@ -5,6 +5,7 @@
     model = ride.load("bsds300")                     # comes with the package; or the path of one of yours
     model.log_prob(images)                           # nats per predicted pixel, images [B, H, W]
     model.sample(256, 256, seed=0)                   # texture synthesis
+    ride.inpaint(model, image, mask, sweeps=100)     # draws of missing pixels, their mean and deviation
     ride.evaluate(model, ride.open_pictures("photos"), tile=64)
 
 Names are imported when they are first used, so that `import ride` costs nothing.
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from ride.data import Picture, dequantize, open_pictures
     from ride.errors import ConfigError, DataError, ModelError, OutputError, RideError
     from ride.evaluation import Rate, evaluate, log_prob_map
+    from ride.generation.inpainting import inpaint
+    from ride.generation.maximum import most_probable
+    from ride.generation.posterior import Inpainting
     from ride.models.ensemble import Ensemble
     from ride.models.files import load, load_card, save
     from ride.models.mcgsm import MCGSM
@@ -35,6 +39,7 @@ __all__ = [
     "DataError",
     "Ensemble",
     "FitConfig",
+    "Inpainting",
     "ModelError",
     "Neighborhood",
     "OutputError",
@@ -46,9 +51,11 @@ __all__ = [
     "dequantize",
     "evaluate",
     "fit",
+    "inpaint",
     "load",
     "load_card",
     "log_prob_map",
+    "most_probable",
     "open_pictures",
     "save",
 ]
@@ -57,6 +64,9 @@ _PLACES = {
     "ride.data": ("Picture", "dequantize", "open_pictures"),
     "ride.errors": ("ConfigError", "DataError", "ModelError", "OutputError", "RideError"),
     "ride.evaluation": ("Rate", "evaluate", "log_prob_map"),
+    "ride.generation.inpainting": ("inpaint",),
+    "ride.generation.maximum": ("most_probable",),
+    "ride.generation.posterior": ("Inpainting",),
     "ride.models.ensemble": ("Ensemble",),
     "ride.models.files": ("load", "load_card", "save"),
     "ride.models.mcgsm": ("MCGSM",),

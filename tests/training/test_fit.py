@@ -39,7 +39,9 @@ def scores(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     return given
 
 
-@pytest.mark.parametrize(("layers", "optimizer", "rate"), [(0, "adam", 0.03), (1, "adam", 0.03), (1, "soap", 0.03), (1, "sgd", 0.3)])
+@pytest.mark.parametrize(
+    ("layers", "optimizer", "rate"), [(0, "adam", 0.03), (1, "adam", 0.03), (1, "soap", 0.03), (1, "sgd", 0.3)]
+)
 def test_a_few_dozen_steps_make_a_model_better(layers: int, optimizer: Any, rate: float):
     training, held_out = pictures(6, (32, 32)), pictures(4, (32, 32), seed=9)
     config = replace(ADAM, optimizer=optimizer, batch=10, stages=(Stage(patch=12, steps=60, rate=rate),))

@@ -19,15 +19,16 @@ COLOURS = "magma"
 
 @dataclass(frozen=True)
 class Panel:
-    """An image in units of the full range, or a map of bits per pixel, with its title."""
+    """An image in units of the full range, or a map of bits per pixel or of standard deviations, with its title."""
 
     title: str
     values: Float[Tensor, "H W *M"]
     bits: bool = False
+    deviation: bool = False
 
 
 def draw(path: Path, rows: Sequence[Sequence[Panel]]) -> None:
-    """Draw rows of panels into one picture; a map has a colour bar, bright where the model was surprised.
+    """Draw rows of panels into one picture; a map has a colour bar, bright where the model was surprised or is unsure.
 
     Raises:
         ConfigError: matplotlib is not installed.
@@ -52,10 +53,11 @@ def draw(path: Path, rows: Sequence[Sequence[Panel]]) -> None:
 
 def _show(figure: Any, place: Any, panel: Panel) -> None:
     values: NDArray[Any] = panel.values.detach().cpu().double().numpy()
-    if not panel.bits:
+    if not (panel.bits or panel.deviation):
         place.imshow(values.clip(0, 1), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
         return
     # A few pixels are far off; they would take the whole scale for themselves.
     low, high = np.quantile(values, (0.01, 0.99))
-    shown = place.imshow(values, cmap=f"{COLOURS}_r", vmin=low, vmax=high, interpolation="nearest")
-    figure.colorbar(shown, ax=place, label="log-likelihood, bit/px", shrink=0.85)
+    colours, unit = (f"{COLOURS}_r", "log-likelihood, bit/px") if panel.bits else (COLOURS, "of the full range")
+    shown = place.imshow(values, cmap=colours, vmin=low, vmax=high, interpolation="nearest")
+    figure.colorbar(shown, ax=place, label=unit, shrink=0.85)

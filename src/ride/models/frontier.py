@@ -40,7 +40,7 @@ class Drawable(Protocol):
 def fill(
     model: Drawable,
     images: Float[Tensor, "B H W M"],
-    mask: Bool[Tensor, "Hm Wm"] | None,
+    mask: Bool[Tensor, "Hm Wm"] | Bool[Tensor, "Bm Hm Wm"] | None,
     u: Float[Tensor, "B h w"],
     z: Float[Tensor, "B h w M"],
     bounds: Bounds | None = None,
@@ -50,7 +50,8 @@ def fill(
 ) -> Float[Tensor, "B H W M"]:
     """Return the images with the pixels under the mask drawn from the model, each given all pixels before it.
 
-    Only the h x w predicted pixels can be drawn (`Neighborhood.predicted_shape`); without a mask all are.
+    Only the h x w predicted pixels can be drawn (`Neighborhood.predicted_shape`); without a mask all are. A mask is
+    for all images, or there is one for each.
     Every other pixel keeps its value bit for bit, and the states of the spatial LSTMs advance over it. `u`,
     uniform on [0, 1), chooses component and scale and `z`, standard normal, the value: drawing in raster
     order with the same noise gives the same image. Drawn values are clipped to `bounds`. A row trails the
@@ -64,14 +65,14 @@ def fill(
     if u.shape[1:] != (rows, columns):
         raise ConfigError(f"noise is needed for {rows} x {columns} pixels, not {u.shape[1]} x {u.shape[2]}")
     if mask is not None:
-        if mask.shape != images.shape[1:3]:
+        if mask.shape[-2:] != images.shape[1:3] or mask.shape[:-2] not in ((), (len(images),)):
             raise ConfigError(
-                f"a mask of {mask.shape[0]} x {mask.shape[1]} pixels does not fit an image of"
+                f"a mask of {' x '.join(map(str, mask.shape))} pixels does not fit {len(images)} images of"
                 f" {images.shape[1]} x {images.shape[2]}: give one of the same size"
             )
-        mask = mask[radius:, radius : radius + columns]
+        mask = mask[..., radius:, radius : radius + columns].expand(len(images), -1, -1).permute(1, 2, 0)
         # Below the last pixel to draw there is nothing to do.
-        rows = int(mask.any(1).nonzero().max()) + 1 if mask.any() else 0
+        rows = int(mask.any(2).any(1).nonzero().max()) + 1 if mask.any() else 0
     if rows == 0:
         return images.clone()
     order = _Order(rows, columns, radius + 1 if slope is None else slope)
@@ -183,16 +184,21 @@ class _Frontier:
         x = h = self.whitening.whiten_inputs(self.inputs(place))
         for states in self.states:
             h = states.advance(h, step)
-        if mask is not None and not mask.any():
-            return
-        yhat = self.drawing.draw(h, u.flatten(), z.flatten(0, 1))
-        y = self.whitening.predict(x) + linear(yhat, self.unwhiten_out)
-        y = y.view(len(place), -1)
+        u, z = u.flatten(), z.flatten(0, 1)
+        cells = None
+        if mask is not None:
+            cells = mask.flatten().nonzero().squeeze(1)
+            if not len(cells):
+                return
+            x, h, u, z = (part.index_select(0, cells) for part in (x, h, u, z))
+        y = self.whitening.predict(x) + linear(self.drawing.draw(h, u, z), self.unwhiten_out)
         if bounds is not None:
             y = y.clamp(*bounds)
-        if mask is not None:
-            place, y = place[mask], y[mask]
-        self.pixels.index_copy_(0, place, y)
+        if cells is not None:
+            row, image = cells // self.batch, cells % self.batch
+            self.pixels.view(-1, self.batch, self.channels)[place[row], image] = y
+        else:
+            self.pixels.index_copy_(0, place, y.view(len(place), -1))
 
     def inputs(self, place: Tensor) -> Tensor:
         """Return the neighborhoods [P, M * size], P counting rows and then the batch."""

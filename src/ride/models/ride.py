@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import cast
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from ride.errors import ConfigError
@@ -125,19 +125,32 @@ class RIDE(nn.Module):
 
         The band starts with the last `radius` rows of the band before, and `state` is what that call returned.
         """
-        x, y = self.pairs(images)
-        batch, height, width = x.shape[:3]
+        batch, (height, width) = images.shape[0], self.neighborhood.predicted_shape(*images.shape[1:3])
         if not self.layers:
+            x, y = self.pairs(images)
             values = self.head.log_prob(x.flatten(0, 2), y.flatten(0, 2)) + self.whitening.log_jacobian
             return values.view(batch, height, width), []
-        grid = diagonals(height, width)
+        h, y, _, after = self.hidden_band(images, state)
+        values = self.head.log_prob(h.flatten(0, 1), y.flatten(0, 1))
+        values = values.view(-1, batch, 1) + self.whitening.log_jacobian
+        return from_diagonals(values, diagonals(height, width), height).squeeze(-1), after
+
+    @torch.no_grad()
+    def hidden_band(
+        self, images: Float[Tensor, "B H W *M"], state: BandState | None = None
+    ) -> tuple[Float[Tensor, "P B N"], Float[Tensor, "P B M2"], Int[Tensor, " P"], BandState]:
+        """What the MCGSM sees in a band of rows below a given state; no gradient.
+
+        Its inputs, the whitened pixels, the raster index of the cells in whose order both are, and the state of the
+        last row, which `log_prob_band` explains.
+        """
+        x, y = self.pairs(images)
+        grid = diagonals(*x.shape[1:3])
         h, after = to_diagonals(x, grid), []
         for number, layer in enumerate(self.stack):
             h, last = layer.continued(h, grid, state[number] if state else None)
             after.append(last)
-        values = self.head.log_prob(h.flatten(0, 1), to_diagonals(y, grid).flatten(0, 1))
-        values = values.view(-1, batch, 1) + self.whitening.log_jacobian
-        return from_diagonals(values, grid, height).squeeze(-1), after
+        return h, to_diagonals(y, grid), grid.on(x.device).order, after
 
     def fit_whitening(self, images: Iterable[Float[Tensor, "B H W *M"]]) -> None:
         """Fit the conditional whitening, equation (7), on batches of images."""

@@ -1,0 +1,316 @@
+"""Inpainting: sampling the missing pixels of an image from the posterior of a model (section 3.4, equation 9)."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from ride.data import Picture, dequantize, seeded
+from ride.errors import ConfigError, DataError, ModelError
+from ride.generation.blocks import OVERHANG, Blocks, blocks_of, margin_of
+from ride.generation.canvas import Canvas, canvas_of
+from ride.generation.metropolis import noise_of, update
+from ride.generation.posterior import Inpainting
+from ride.models.frontier import Bounds, fill
+from ride.models.ride import RIDE
+from ride.progress import Progress
+from ride.training.images import as_pictures
+from ride.training.patches import fingerprint
+from ride.training.run import Run
+
+REACH = 19
+"""Pixels around a hole that first candidates are drawn and compared with."""
+KEPT = 400
+"""Draws of a chain that are kept for the posterior; then every other one is dropped."""
+CHECKPOINT_SECONDS = 20.0
+AXES: tuple[tuple[int, ...], ...] = ((), (0,), (1,), (0, 1))
+"""The mirror images that a sweep may be made in."""
+
+Image = Picture | Float[Tensor, "H W *M"] | np.ndarray
+"""A picture, or an array [H, W(, M)] of uint8, uint16, or floats from 0 to 1."""
+Each = Callable[[Inpainting], None]
+
+
+def inpaint(
+    model: RIDE,
+    image: Image,
+    mask: Bool[Tensor, "Hm Wm"] | np.ndarray,
+    sweeps: int = 100,
+    *,
+    chains: int = 1,
+    candidates: int = 5,
+    burn_in: int | None = None,
+    flips: bool = False,
+    exact: bool = False,
+    batched: bool = True,
+    bounds: Bounds = (0.0, 1.0),
+    seed: int = 0,
+    directory: str | Path | None = None,
+    each: Each | None = None,
+    every: int = 5,
+    progress: Progress | None = None,
+) -> Inpainting:
+    """Draw the missing pixels of an image from the posterior of a model.
+
+    Each chain begins with the most probable of some ancestral samples. A sweep updates all overlapping 5 x 5 blocks by
+    Metropolis steps within 19 x 19 windows: those that do not interact together, which changes nothing but the time.
+
+    Args:
+        model: the density; where its parameters are the work is done.
+        image: its known pixels are given; integers are dequantised by the seed.
+        mask: true (or not zero) where a pixel is missing; holes of any shape and number.
+        sweeps: updates of every block.
+        chains: independent chains, which are cheaper together.
+        candidates: ancestral samples to begin a chain from.
+        burn_in: first sweeps that do not count for mean and deviation; half of all unless given.
+        flips: make each sweep in a mirror image drawn at random, of which the model is as good a model.
+        exact: accept by the likelihood of the whole image, not that of the window; slow, one block at a time.
+        batched: update blocks that do not interact together; False is slower and does the same.
+        bounds: pixels have no others.
+        seed: of everything drawn.
+        directory: keeps the chains; the same call goes on from there, to the same draws bit for bit.
+        each: called with what there is every `every` sweeps and at the end.
+        progress: called with the sweeps done and all.
+
+    Raises:
+        DataError: the image is not one, or the mask is of another size, empty, or covers everything.
+        ConfigError: a number makes no sense, the model is for other channels, or the directory is of something else.
+        ModelError: the model draws what is not a number.
+        OutputError: the directory cannot be written.
+    """
+    for name, value, least in (
+        ("sweeps", sweeps, 0),
+        ("chains", chains, 1),
+        ("candidates", candidates, 1),
+        ("every", every, 1),
+        ("seed", seed, 0),
+        ("burn-in", burn_in or 0, 0),
+    ):
+        if value < least:
+            raise ConfigError(f"{name} must be at least {least}, not {value}")
+    if not bounds[0] < bounds[1]:
+        raise ConfigError(f"the lower bound must be below the upper one, not {bounds[0]}, {bounds[1]}")
+    pixels, hole = problem_of(model, image, mask, seed)
+    work = _Chains(model, pixels, hole, chains, candidates, flips, exact, batched, bounds, seed)
+    if directory:
+        work.keep_in(Path(directory))
+    work.begin()
+    burnt = sweeps // 2 if burn_in is None else min(burn_in, sweeps)
+    if progress:
+        progress(min(work.done, sweeps), sweeps)
+    while work.done < sweeps:
+        work.sweep()
+        if progress:
+            progress(work.done, sweeps, f"{100 * work.acceptance:.0f} % accepted")
+        if each and (work.done % every == 0 or work.done == sweeps):
+            each(work.so_far(burnt))
+        work.checkpoint(always=work.done == sweeps)
+    return work.so_far(burnt)
+
+
+def problem_of(
+    model: RIDE, image: Image, mask: Bool[Tensor, "Hm Wm"] | np.ndarray, seed: int
+) -> tuple[Float[Tensor, "H W M"], Bool[Tensor, "H W"]]:
+    """The image in units of the full range and its hole, where the model is.
+
+    Raises:
+        DataError: the image is not one, or the mask is of another size, empty, or covers everything.
+        ConfigError: the model is for other channels.
+    """
+    picture = image if isinstance(image, Picture) else as_pictures([image], "the image")[0]
+    pixels = dequantize(picture, seeded(seed, "noise")).to(model.whitening.mean_out)
+    if picture.channels != model.config.channels:
+        raise ConfigError(f"this model is for {model.config.channels} channels, {picture.name} has {picture.channels}")
+    hole = torch.as_tensor(mask) != 0
+    if hole.shape != pixels.shape[:2]:
+        raise DataError(
+            f"a mask of {' x '.join(map(str, hole.shape))} pixels does not fit {picture.name}, which has "
+            f"{pixels.shape[0]} x {pixels.shape[1]}: give one of the same size"
+        )
+    if not hole.any():
+        raise DataError(f"the mask of {picture.name} is empty: its pixels that are not 0 are those to be filled in")
+    if hole.all():
+        raise DataError(f"the mask covers all of {picture.name}: some pixels must be known")
+    return pixels.view(*pixels.shape[:2], -1), hole.to(pixels.device)
+
+
+def canvas_for(model: RIDE, pixels: Float[Tensor, "H W M"], hole: Bool[Tensor, "H W"], whole: bool) -> Canvas:
+    """What of the image matters for the hole, with room for the windows of its blocks."""
+    return canvas_of(pixels, hole, margin_of(model.neighborhood) + OVERHANG, None if whole else REACH)
+
+
+def ancestral(
+    model: RIDE, canvas: Canvas, count: int, bounds: Bounds, generator: torch.Generator
+) -> Float[Tensor, "K H W M"]:
+    """The canvas with its hole filled `count` times by ancestral samples, pixels clipped to the bounds."""
+    images = canvas.image.expand(count, -1, -1, -1)
+    rows, columns = model.neighborhood.predicted_shape(*canvas.hole.shape)
+    u = torch.rand(count, rows, columns, dtype=torch.float64, generator=generator)
+    z = torch.randn(count, rows, columns, images.shape[3], dtype=images.dtype, generator=generator)
+    return fill(model, images.contiguous(), canvas.hole, u.to(images.device), z.to(images.device), bounds)
+
+
+def log_density(model: RIDE, canvas: Canvas, images: Float[Tensor, "K H W M"]) -> Float[Tensor, " K"]:
+    """Log-likelihood in nats of the canvas's pixels: up to a constant that of the missing ones given the others."""
+    radius = model.neighborhood.radius
+    own = canvas.own[radius:, radius : canvas.own.shape[1] - radius]
+    values = model.log_prob(images)
+    return torch.where(own, values.double(), 0.0).sum((1, 2))
+
+
+class _Chains:
+    """Chains on one canvas: where they stand, and what is kept of where they were."""
+
+    def __init__(
+        self,
+        model: RIDE,
+        pixels: Tensor,
+        hole: Tensor,
+        chains: int,
+        candidates: int,
+        flips: bool,
+        exact: bool,
+        batched: bool,
+        bounds: Bounds,
+        seed: int,
+    ) -> None:
+        self.model, self.pixels, self.hole = model, pixels, hole
+        self.chains, self.candidates, self.bounds, self.seed = chains, candidates, bounds, seed
+        self.flips, self.exact, self.batched = flips, exact, batched and not exact
+        self.canvas = canvas_for(model, pixels, hole, whole=exact)
+        self.sides = {axes: self.canvas.flipped(axes) for axes in (AXES if flips else AXES[:1])}
+        self.plans: dict[tuple[int, ...], Blocks] = {
+            axes: blocks_of(side.hole, side.own, model.neighborhood) for axes, side in self.sides.items()
+        }
+        self.done, self.proposed, self.accepted, self.stride = 0, 0, 0, 1
+        self.images = self.canvas.image
+        self.numbers: list[int] = []
+        self.kept: list[Tensor] = []
+        self.trace: list[Tensor] = []
+        self.run: Run | None = None
+        self.saved = time.monotonic()
+
+    @property
+    def acceptance(self) -> float:
+        return self.accepted / max(1, self.proposed)
+
+    def keep_in(self, directory: Path) -> None:
+        """Go on from what the directory keeps of an earlier call."""
+        parameters = torch.cat([value.detach().flatten().double().cpu() for value in self.model.state_dict().values()])
+        settings = {
+            "inpainting": {
+                "model": {**asdict(self.model.config), "parameters": fingerprint(parameters)},
+                "image": fingerprint(self.pixels),
+                "mask": fingerprint(self.hole.to(torch.uint8)),
+                "chains": self.chains,
+                "candidates": self.candidates,
+                "flips": self.flips,
+                "exact": self.exact,
+                "bounds": list(self.bounds),
+                "seed": self.seed,
+            }
+        }
+        self.run = Run(directory, settings)
+        tree = self.run.restore()
+        if tree is None:
+            return
+        try:
+            self.done, self.proposed, self.accepted = tree["done"], tree["proposed"], tree["accepted"]
+            self.stride, self.numbers = tree["stride"], list(tree["numbers"])
+            self.images = tree["images"].to(self.pixels)
+            self.kept = list(tree["kept"].to(self.pixels).unbind())
+            self.trace = list(tree["trace"].unbind())
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ModelError(
+                f"{self.run.checkpoint_path} does not fit this inpainting ({error}): remove it to begin anew"
+            ) from error
+
+    def begin(self) -> None:
+        """Fill the hole by the most probable of some ancestral samples, for each chain."""
+        if self.images.ndim == 4:
+            return
+        count = self.chains * self.candidates
+        drawn = ancestral(self.model, self.canvas, count, self.bounds, seeded(self.seed, "candidates"))
+        scores = self._log_density(drawn, ()).view(self.chains, -1)
+        if not scores.isfinite().any(1).all():
+            raise ModelError("the model gives its own samples no density: it was not trained to the end")
+        best = scores.nan_to_num(nan=-math.inf).argmax(1)
+        self.images = drawn.unflatten(0, (self.chains, -1))[torch.arange(self.chains), best].clone()
+
+    def sweep(self) -> None:
+        """Update every block once."""
+        generator = seeded(self.seed, "sweep", self.done)
+        axes = AXES[int(torch.randint(len(AXES), (), generator=generator))] if self.flips else ()
+        plan, chosen = self.plans[axes], []
+        start = 0
+        for size in plan.classes:
+            step = size if self.batched else 1
+            chosen += [slice(k, k + step) for k in range(start, start + size, step)]
+            start += size
+        # A copy that is the chains' own, contiguous for writing.
+        images = (self.images.flip([axis + 1 for axis in axes]) if axes else self.images).contiguous()
+        noise = noise_of(images, len(plan), generator)
+        exact = (lambda some: self._log_density(some, axes)) if self.exact else None
+        taken = 0
+        for part in chosen:
+            accepted = update(self.model, images, plan, part, noise.of(part), self.bounds, exact)
+            taken += int(accepted.sum())
+        self.images = images.flip([axis + 1 for axis in axes]) if axes else images
+        self.accepted, self.proposed = self.accepted + taken, self.proposed + len(plan) * self.chains
+        self.done += 1
+        self.trace.append(self._log_density(self.images, ()).cpu())
+        self._remember()
+        if self.run:
+            nats = float(self.trace[-1].mean())
+            self.run.log({"sweep": self.done, "accepted": taken / (len(plan) * self.chains), "nats": nats})
+
+    def so_far(self, burn_in: int) -> Inpainting:
+        """What the chains tell, without the first sweeps."""
+        draws = self.pixels.repeat(self.chains, 1, 1, 1)
+        draws[:, self.hole] = self.images[:, self.canvas.hole]
+        kept = [draw for number, draw in zip(self.numbers, self.kept, strict=True) if number > burn_in]
+        stacked = torch.stack(kept) if kept else draws.new_zeros(0, self.chains, int(self.hole.sum()), draws.shape[3])
+        trace = torch.stack(self.trace) if self.trace else draws.new_zeros(0, self.chains, dtype=torch.float64)
+        image = self.pixels
+        if self.model.config.channels == 1:
+            image, draws, stacked = image.squeeze(-1), draws.squeeze(-1), stacked.squeeze(-1)
+        return Inpainting(image, self.hole, draws, stacked, trace, self.done, self.acceptance, self.canvas.continued)
+
+    def checkpoint(self, always: bool = False) -> None:
+        """Write down where the chains stand, now and then."""
+        if not self.run or (not always and time.monotonic() - self.saved < CHECKPOINT_SECONDS):
+            return
+        self.run.save(self._tree())
+        self.saved = time.monotonic()
+
+    def _tree(self) -> dict[str, Any]:
+        return {
+            "done": self.done,
+            "proposed": self.proposed,
+            "accepted": self.accepted,
+            "stride": self.stride,
+            "numbers": self.numbers,
+            "images": self.images,
+            "kept": torch.stack(self.kept),
+            "trace": torch.stack(self.trace),
+        }
+
+    def _remember(self) -> None:
+        if self.done % self.stride == 0:
+            self.numbers.append(self.done)
+            self.kept.append(self.images[:, self.canvas.hole].clone())
+        if len(self.kept) > KEPT:
+            self.stride *= 2
+            some = [place for place, number in enumerate(self.numbers) if number % self.stride == 0]
+            self.numbers, self.kept = [self.numbers[k] for k in some], [self.kept[k] for k in some]
+
+    def _log_density(self, images: Tensor, axes: tuple[int, ...]) -> Tensor:
+        with torch.no_grad():
+            return log_density(self.model, self.sides[axes], images)

@@ -1,0 +1,53 @@
+"""The ascent ends where the density is highest, and touches nothing but the hole."""
+
+from typing import Any
+
+import pytest
+import torch
+from tests.generation.conftest import lively, picture, square
+
+from ride.errors import ConfigError
+from ride.generation.inpainting import inpaint
+from ride.generation.maximum import most_probable
+
+MASK = square(26, 26, 13, 12, 3, 4)
+
+
+@torch.no_grad()
+def test_one_missing_pixel_is_put_where_the_density_is_highest():
+    model, image, mask = lively(layers=1), picture(26, 26), square(26, 26, 13, 12, 1, 1)
+    grid = torch.linspace(0, 1, 1001).double()
+    images = image.repeat(1001, 1, 1)
+    images[:, 13, 12] = grid
+    nats = torch.cat([model.log_prob(part).sum((1, 2)) for part in images.split(200)])
+    with torch.enable_grad():
+        found = most_probable(model, image, mask, 120, starts=2)
+    assert float(found[13, 12]) == pytest.approx(float(grid[nats.argmax()]), abs=2e-3)
+
+
+def test_it_is_more_probable_than_samples_and_leaves_the_rest():
+    model, image = lively(layers=2), picture(26, 26)
+    before = image.clone()
+    seen = []
+    found = most_probable(model, image, MASK, 40, starts=2, each=seen.append, every=25)
+    assert torch.equal(image, before)
+    assert torch.equal(found[~MASK], image[~MASK])
+    assert found.min() >= 0
+    assert found.max() <= 1
+    assert len(seen) == 2
+    samples = inpaint(model, image, MASK, 5, chains=5).draws
+    with torch.no_grad():
+        assert model.log_prob(found[None]).sum() > model.log_prob(samples).sum((1, 2)).max()
+
+
+def test_it_stays_within_the_bounds():
+    found = most_probable(lively(layers=1), picture(26, 26), MASK, 5, bounds=(0.4, 0.45))
+    assert found[MASK].min() >= 0.4
+    assert found[MASK].max() <= 0.45
+
+
+@pytest.mark.parametrize("name", ["steps", "starts", "candidates", "every"])
+def test_numbers_that_make_no_sense_are_told(name: str):
+    wrong: dict[str, Any] = {name: 0}
+    with pytest.raises(ConfigError, match=f"{name} must be at least 1"):
+        most_probable(lively(layers=1), picture(26, 26), MASK, **wrong)
