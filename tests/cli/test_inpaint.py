@@ -1,0 +1,133 @@
+"""`ride inpaint`, as a person types it."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+from tests.cli.conftest import Ran, complaint, run_apart, shape_of
+from tests.cli.test_interrupt import interrupting
+
+Ride = Callable[..., Ran]
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    """A smooth image of 40 x 44 pixels."""
+    draw = np.random.default_rng(0)
+    x = np.add.outer(np.linspace(40, 160, 40), np.linspace(0, 60, 44)) + draw.normal(0, 4, (40, 44))
+    path = tmp_path / "photo.png"
+    Image.fromarray(x.astype(np.uint8)).save(path)
+    return path
+
+
+@pytest.fixture
+def mask(tmp_path: Path) -> Path:
+    """A hole of 6 x 5 pixels with room around it, and a pixel at the border."""
+    path = tmp_path / "mask.png"
+    Image.fromarray(holes()).save(path)
+    return path
+
+
+def holes() -> NDArray[np.uint8]:
+    pixels = np.zeros((40, 44), np.uint8)
+    pixels[18:24, 20:25] = 255
+    pixels[39, 43] = 1
+    return pixels
+
+
+def pixels_of(path: Path) -> NDArray[np.uint8]:
+    with Image.open(path) as image:
+        return np.asarray(image)
+
+
+def test_a_hole_is_filled_and_the_rest_stays(model: Path, photo: Path, mask: Path, tmp_path: Path):
+    out = tmp_path / "out.png"
+    words = ("--sweeps", 3, "--chains", 2, "--threads", 1, "--out", out, "--json")
+    ran = run_apart("inpaint", model, photo, "--mask", mask, *words)
+    assert (ran.status, ran.err) == (0, "")
+    said = json.loads(ran.out)
+    assert said["written"] == [str(tmp_path / f"out{part}.png") for part in ("", "-mean", "-std", "-all")]
+    assert (said["missing"], said["sweeps"], said["chains"], said["continued"]) == (31, 3, 2, True)
+    assert 0 <= said["accepted"] <= 1
+    assert len(said["log_density_nats"]) == 2
+    given, hole = pixels_of(photo), holes() != 0
+    for name in ("out.png", "out-mean.png"):
+        filled = pixels_of(tmp_path / name)
+        assert np.array_equal(filled[~hole], given[~hole])
+        assert not np.array_equal(filled[hole], given[hole])
+    assert not pixels_of(tmp_path / "out-std.png")[~hole].any()
+    assert shape_of(tmp_path / "out-all.png")[1] > 400
+
+
+def test_the_same_seed_fills_the_same(ride: Ride, model: Path, photo: Path, mask: Path, tmp_path: Path):
+    names = [tmp_path / f"{name}.npy" for name in "abc"]
+    for out, seed in zip(names, (1, 1, 2), strict=True):
+        ran = ride("inpaint", model, photo, "--mask", mask, "--sweeps", 1, "--seed", seed, "--out", out)
+        assert ran.status == 0
+        assert "31 missing pixels, 1 chain, 1 sweeps" in ran.out
+        assert "continued there by its mirror image" in ran.out
+    first, again, other = map(np.load, names)
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+def test_the_most_probable_pixels(ride: Ride, model: Path, photo: Path, mask: Path, tmp_path: Path):
+    out = tmp_path / "map.png"
+    ran = ride("inpaint", model, photo, "--mask", mask, "--map", "--steps", 3, "--out", out)
+    assert ran.status == 0
+    assert f"wrote {out}, the most probable pixels found in 3 steps" in ran.out
+    assert np.array_equal(pixels_of(out)[holes() == 0], pixels_of(photo)[holes() == 0])
+    assert not (tmp_path / "map-mean.png").exists()
+
+
+def test_an_interrupt_leaves_the_picture_and_the_chains(
+    ride: Ride, model: Path, photo: Path, mask: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    from ride.generation import inpainting
+
+    monkeypatch.setattr(inpainting, "CHECKPOINT_SECONDS", 0.0)
+    out, keep = tmp_path / "out.npy", tmp_path / "chains"
+    words = ("inpaint", model, photo, "--mask", mask, "--sweeps", 8, "--out", out)
+    with monkeypatch.context() as patched:
+        patched.setattr(inpainting._Chains, "sweep", interrupting(6, inpainting._Chains.sweep))
+        ran = ride(*words, "--keep", keep)
+    assert ran.status == 130
+    assert ran.err == f"ride: interrupted: the picture so far is {out}; the same command goes on from {keep}\n"
+    assert np.load(out).shape == (40, 44)
+    assert ride(*words, "--keep", keep).status == 0
+    in_parts = np.load(out)
+    assert ride(*words).status == 0
+    assert np.array_equal(np.load(out), in_parts)
+
+
+def test_bad_input_is_one_line(ride: Ride, model: Path, photo: Path, mask: Path, tmp_path: Path):
+    def image(name: str, pixels: NDArray[np.generic]) -> Path:
+        Image.fromarray(pixels).save(tmp_path / name)
+        return tmp_path / name
+
+    clear, full = np.zeros((40, 44), np.uint8), np.full((40, 44), 255, np.uint8)
+    veiled = np.dstack([clear, clear, clear, holes()])
+    np.save(tmp_path / "range.npy", np.full((40, 44), 200.0, np.float32))
+    np.save(tmp_path / "many.npy", np.zeros((2, 40, 44), np.uint8))
+    out = ("--out", tmp_path / "out.png")
+    for words, part in (
+        ((photo, "--mask", tmp_path / "none.png"), "none.png"),
+        ((photo, "--mask", image("small.png", clear[:30])), "mask of 30 x 44 pixels does not fit"),
+        ((photo, "--mask", image("clear.png", clear)), "is empty"),
+        ((photo, "--mask", image("full.png", full)), "covers all of"),
+        ((image("veiled.png", veiled), "--mask", mask), "transparent"),
+        ((image("deep.png", clear.astype(np.uint16)), "--mask", mask), "16 bits"),
+        ((tmp_path / "range.npy", "--mask", mask), "range"),
+        ((tmp_path / "many.npy", "--mask", mask), "more than one image"),
+        ((photo, "--mask", mask, "--sweeps", -1), "sweeps"),
+        ((photo, "--mask", mask, "--chains", 0), "chains"),
+        ((photo, "--mask", mask, "--map", "--keep", tmp_path / "keep"), "--keep"),
+    ):
+        assert part in complaint(ride("inpaint", model, *words, *out))
+    assert not list(tmp_path.glob("out*"))
+    assert not (tmp_path / "keep").exists()
+    assert ride("inpaint", model, photo).status == 2
