@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
-BENCHMARKS := slstm mcgsm step frontier scoring memory curve
+BENCHMARKS := slstm mcgsm step frontier inpainting scoring memory curve
 
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1

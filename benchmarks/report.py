@@ -16,7 +16,7 @@ from figure import draw
 from ride.experiments.blocks import replace_block
 
 Results = list[dict[str, Any]]
-FILES = ("slstm", "mcgsm", "step", "frontier", "scoring", "memory", "curve")
+FILES = ("slstm", "mcgsm", "step", "frontier", "inpainting", "scoring", "memory", "curve")
 
 
 @dataclass(frozen=True)
@@ -103,6 +103,19 @@ PARTS = (
             OVER,
             ("the same code", "one_pixel_a_step_over_frontier", ".0f"),
             ("a plain loop", "plain_loop_over_frontier", ".0f"),
+        ),
+    ),
+    Part(
+        "inpainting",
+        "**Inpainting** a square hole with one layer of 64 hidden units, one chain, all blocks at once that do not"
+        " interact. The last columns are the times of a sweep block after block over that, with the frontier within a"
+        " block and with the pixels of a block one after another",
+        (
+            ("rows of the hole", "size", ""),
+            ("threads", "threads", ""),
+            ("s for 100 sweeps", "seconds_100_sweeps", ".0f"),
+            ("block after block", "one_block_over_all", ".1f"),
+            ("and pixel after pixel", "one_pixel_over_all", ".0f"),
         ),
     ),
     Part(
