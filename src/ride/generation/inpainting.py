@@ -190,6 +190,7 @@ class _Chains:
             axes: blocks_of(side.hole, side.own, model.neighborhood) for axes, side in self.sides.items()
         }
         self.done, self.proposed, self.accepted, self.stride = 0, 0, 0, 1
+        self.seconds = 0.0
         self.images = self.canvas.image
         self.numbers: list[int] = []
         self.kept: list[Tensor] = []
@@ -223,7 +224,7 @@ class _Chains:
             return
         try:
             self.done, self.proposed, self.accepted = tree["done"], tree["proposed"], tree["accepted"]
-            self.stride, self.numbers = tree["stride"], list(tree["numbers"])
+            self.stride, self.numbers, self.seconds = tree["stride"], list(tree["numbers"]), tree["seconds"]
             self.images = tree["images"].to(self.pixels)
             self.kept = list(tree["kept"].to(self.pixels).unbind())
             self.trace = list(tree["trace"].unbind())
@@ -246,6 +247,7 @@ class _Chains:
 
     def sweep(self) -> None:
         """Update every block once."""
+        begun = time.monotonic()
         generator = seeded(self.seed, "sweep", self.done)
         axes = AXES[int(torch.randint(len(AXES), (), generator=generator))] if self.flips else ()
         plan, chosen = self.plans[axes], []
@@ -267,6 +269,7 @@ class _Chains:
         self.done += 1
         self.trace.append(self._log_density(self.images, ()).cpu())
         self._remember()
+        self.seconds += time.monotonic() - begun
         if self.run:
             nats = float(self.trace[-1].mean())
             self.run.log({"sweep": self.done, "accepted": taken / (len(plan) * self.chains), "nats": nats})
@@ -281,7 +284,9 @@ class _Chains:
         image = self.pixels
         if self.model.config.channels == 1:
             image, draws, stacked = image.squeeze(-1), draws.squeeze(-1), stacked.squeeze(-1)
-        return Inpainting(image, self.hole, draws, stacked, trace, self.done, self.acceptance, self.canvas.continued)
+        return Inpainting(
+            image, self.hole, draws, stacked, trace, self.done, self.acceptance, self.canvas.continued, self.seconds
+        )
 
     def checkpoint(self, always: bool = False) -> None:
         """Write down where the chains stand, now and then."""
@@ -296,6 +301,7 @@ class _Chains:
             "proposed": self.proposed,
             "accepted": self.accepted,
             "stride": self.stride,
+            "seconds": self.seconds,
             "numbers": self.numbers,
             "images": self.images,
             "kept": torch.stack(self.kept),

@@ -25,6 +25,7 @@ class Inpainting:
         sweeps: how often each block was updated.
         accepted: share of proposals accepted.
         continued: the image was continued by its mirror image, for the hole is near its border.
+        seconds: of the sweeps.
     """
 
     image: Float[Tensor, "H W *M"]
@@ -35,6 +36,7 @@ class Inpainting:
     sweeps: int
     accepted: float
     continued: bool
+    seconds: float = 0.0
 
     @property
     def best(self) -> Float[Tensor, "H W *M"]:
