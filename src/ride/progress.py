@@ -1,7 +1,7 @@
 """How work that takes a while says how far it is, without knowing who looks."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol, runtime_checkable
 
 
@@ -15,3 +15,9 @@ class Progress(Protocol):
 
 Bars = Callable[[str], AbstractContextManager[Progress | None]]
 """Shows the progress of a part of the work under a title."""
+
+
+@contextmanager
+def silent(title: str) -> Iterator[None]:
+    """Bars where nobody looks."""
+    yield None

@@ -7,6 +7,7 @@ from ride.data.lazy import LazyPictures
 from ride.data.patches import PatchSet, draw_patches
 from ride.data.picture import Picture
 from ride.data.pixels import Pixels
+from ride.data.regions import Regions, split_regions
 from ride.data.seeds import seeded
 from ride.data.sources import open_pictures
 from ride.data.split import hold_out
@@ -21,6 +22,7 @@ __all__ = [
     "PatchSet",
     "Picture",
     "Pixels",
+    "Regions",
     "Tiles",
     "dequantize",
     "draw_patches",
@@ -28,4 +30,5 @@ __all__ = [
     "open_pictures",
     "open_van_hateren",
     "seeded",
+    "split_regions",
 ]

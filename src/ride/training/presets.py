@@ -58,3 +58,29 @@ def paper(layers: int) -> FitConfig:
         head_valid_pixels=100_000 if layers else 200_000,
         stop_when_worse=True,
     )
+
+
+def texture(layers: int) -> FitConfig:
+    """For a single texture of some 384,000 pixels: patches that grow from 20 to 40 pixels, as in section 3.4.
+
+    No patch is mirrored: a mirrored texture is another texture.
+    """
+    if layers:
+        return FitConfig(
+            stages=(
+                Stage(patch=20, steps=200, rate=3e-2, rate_end=1.2e-2),
+                Stage(patch=26, steps=120, rate=1.2e-2, rate_end=6e-3),
+                Stage(patch=32, steps=120, batch=32, rate=6e-3, rate_end=2.5e-3),
+                Stage(patch=40, steps=120, batch=20, rate=2.5e-3, rate_end=1e-4),
+            ),
+            optimizer="soap",
+            betas=(0.9, 0.95),
+            mirror=False,
+            whitening_pixels=200_000,
+        )
+    return FitConfig(
+        stages=(Stage(patch=12, steps=1200, batch=400, rate=3e-2, rate_end=1e-4),),
+        betas=(0.9, 0.95),
+        mirror=False,
+        whitening_pixels=200_000,
+    )
