@@ -116,9 +116,10 @@ STATISTICS = (
 )
 CHAIN_TEXT = (
     f"{CHAINS} chains of {SWEEPS} sweeps, of which the first half is left out. **accepted**: share of proposals. "
-    "**effective draws**: of the mean of a pixel, median over the hole. **coverage**: share of true pixels within their "
-    f"{100 * LEVEL:.0f} % interval. **minutes** of these sweeps, and of {SWEEPS} sweeps of a single chain at the pace of "
-    "3; then how much longer the same sweep takes one block after another, measured right after it in the same process."
+    "**effective draws**: of the mean of a pixel, median over the hole. **coverage**: share of true pixels within "
+    f"their {100 * LEVEL:.0f} % interval. **minutes** of these sweeps, and of {SWEEPS} sweeps of a single chain at the "
+    "pace of 3; then how much longer the same sweep takes one block after another, measured right after it in the "
+    "same process."
 )
 
 TABLE = Table(
@@ -133,9 +134,10 @@ TABLE = Table(
         "full range. The paper shows one picture and no figures.",
         "**The hole** lies in the middle of the test region of Figure 3, 160 x 160 pixels (128 x 128 for D12), which "
         "the model has not seen. All methods see the region around it, RIDE the texture's other regions before.",
-        f"**RIDE** is that of Figure 3. {CHAINS} chains begin with the best of 5 ancestral samples each and make {SWEEPS} "
-        "sweeps. The draw is the last one of the chain that ends with the highest density; the mean is over all chains "
-        f"and the second half of their sweeps. The most probable pixels are what {STEPS} steps of gradient ascent find.",
+        f"**RIDE** is that of Figure 3. {CHAINS} chains begin with the best of 5 ancestral samples each and make "
+        f"{SWEEPS} sweeps. The draw is the last one of the chain that ends with the highest density; the mean is over "
+        "all chains and the second half of their sweeps. The most probable pixels are what "
+        f"{STEPS} steps of gradient ascent find.",
         "**Peers.** Telea and Navier-Stokes of OpenCV with a radius of 3 pixels, the biharmonic equation of "
         "scikit-image.",
     ),
