@@ -117,7 +117,7 @@ STATISTICS = (
 CHAIN_TEXT = (
     f"{CHAINS} chains of {SWEEPS} sweeps, of which the first half is left out. **accepted**: share of proposals. "
     "**effective draws**: of the mean of a pixel, median over the hole. **coverage**: share of true pixels within "
-    f"their {100 * LEVEL:.0f} % interval. **minutes** of these sweeps, and of {SWEEPS} sweeps of a single chain at the "
+    f"their {100 * LEVEL:.0f} % interval. **minutes** of these sweeps, and of {SWEEPS} sweeps of one chain at the "
     "pace of 3; then how much longer the same sweep takes one block after another, measured right after it in the "
     "same process."
 )
