@@ -16,6 +16,7 @@ COMMANDS = {
     "demo": "train, compare, score, sample and draw in a few minutes",
     "evaluate": "bits per pixel of images under a model, and maps of them",
     "sample": "draw images from a model: texture synthesis",
+    "texture": "learn one texture and draw more of it",
     "train": "fit a model to your images",
     "deadleaves": "write images of dead leaves, the standard synthetic data",
     "reproduce": "the paper's tables: fit, score and print a row beside the paper's figure",
