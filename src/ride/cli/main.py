@@ -17,6 +17,7 @@ COMMANDS = {
     "evaluate": "bits per pixel of images under a model, and maps of them",
     "sample": "draw images from a model: texture synthesis",
     "inpaint": "fill holes by draws from the posterior of a model",
+    "texture": "learn one texture and draw more of it",
     "train": "fit a model to your images",
     "deadleaves": "write images of dead leaves, the standard synthetic data",
     "reproduce": "the paper's tables: fit, score and print a row beside the paper's figure",

@@ -1,5 +1,6 @@
 """Images: where they come from, dequantisation, random crops and tiles, dead leaves."""
 
+from ride.data.brodatz import find_plate, open_plate
 from ride.data.crops import CropSampler
 from ride.data.deadleaves import DeadLeaves, Leaves
 from ride.data.dequantize import dequantize
@@ -26,8 +27,10 @@ __all__ = [
     "Tiles",
     "dequantize",
     "draw_patches",
+    "find_plate",
     "hold_out",
     "open_pictures",
+    "open_plate",
     "open_van_hateren",
     "seeded",
     "split_regions",

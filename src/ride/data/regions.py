@@ -18,9 +18,11 @@ LEAST_SIDE = 48
 class Regions:
     """Equal regions of one picture that do not overlap, as pictures of their own.
 
-    `training` are in raster order, without `test`; `grid` is how many there are along a side.
+    `training` are in raster order, without `test`; `grid` is how many there are along a side, and `name` that of the
+    picture.
     """
 
+    name: str
     training: tuple[Picture, ...]
     test: Picture
     grid: int
@@ -55,4 +57,4 @@ def split_regions(picture: Picture, seed: int = 0) -> Regions:
         for k in range(grid**2)
     ]
     chosen = int(torch.randint(len(regions), (1,), generator=seeded(seed, "test region")))
-    return Regions(tuple(regions[:chosen] + regions[chosen + 1 :]), regions[chosen], grid)
+    return Regions(picture.name, tuple(regions[:chosen] + regions[chosen + 1 :]), regions[chosen], grid)

@@ -23,7 +23,7 @@ PATCH = 7
 """Side of the patches that are compared, in pixels."""
 SCALES = 3
 """The image itself, and averages over 2 x 2 and 4 x 4 pixels."""
-DIRECTIONS = 128
+DIRECTIONS = 64
 """Onto which patches are projected."""
 QUERIES = 1000
 """Patches whose nearest training patch is looked for."""
@@ -108,7 +108,7 @@ def marginal_distance(a: Float[Tensor, "..."], b: Float[Tensor, "..."]) -> float
 
     It is the area between the two distribution functions; the images may differ in size.
     """
-    return float(_wasserstein(a.flatten()[:, None], b.flatten()[:, None])[0])
+    return float(_wasserstein(a.flatten()[None], b.flatten()[None])[0])
 
 
 def radial_spectrum(image: Float[Tensor, "H W"]) -> Float[Tensor, " R"]:
@@ -186,9 +186,9 @@ def patch_distance(a: Float[Tensor, "H W"], b: Float[Tensor, "H2 W2"], scale: in
     Raises:
         DataError: an image is too small for a patch at this scale.
     """
-    directions = torch.randn(PATCH**2, DIRECTIONS, generator=seeded(seed, "directions", scale))
-    directions = directions / directions.norm(dim=0)
-    projected = [patches(_smaller(image, scale)) @ directions for image in (a, b)]
+    directions = torch.randn(DIRECTIONS, PATCH**2, generator=seeded(seed, "directions", scale))
+    directions = directions / directions.norm(dim=1, keepdim=True)
+    projected = [directions @ patches(_smaller(image, scale)).T for image in (a, b)]
     return float(_wasserstein(*projected).double().mean())
 
 
@@ -238,17 +238,17 @@ def _smaller(image: Tensor, scale: int) -> Tensor:
     return avg_pool2d(image[None].float(), 2**scale)[0]
 
 
-def _wasserstein(a: Float[Tensor, "P K"], b: Float[Tensor, "Q K"]) -> Float[Tensor, " K"]:
-    """Wasserstein-1 distances of the columns of two samples."""
-    a, b = a.sort(dim=0).values, b.sort(dim=0).values
-    if len(a) == len(b):
-        return (a - b).abs().double().mean(0)
+def _wasserstein(a: Float[Tensor, "K P"], b: Float[Tensor, "K Q"]) -> Float[Tensor, " K"]:
+    """Wasserstein-1 distances of the rows of two samples."""
+    a, b = a.sort(dim=1).values, b.sort(dim=1).values
+    if a.shape == b.shape:
+        return (a - b).abs().double().mean(1)
     # The quantile functions are steps: they are constant between the multiples of 1/P and 1/Q.
-    ends = torch.cat([_multiples(len(a)), _multiples(len(b))]).sort().values
+    ends = torch.cat([_multiples(a.shape[1]), _multiples(b.shape[1])]).sort().values
     widths = ends.diff(prepend=ends.new_zeros(1))
     middle = ends - widths / 2
-    at = [values[(middle * len(values)).long().clamp(max=len(values) - 1)] for values in (a, b)]
-    return (widths[:, None] * (at[0] - at[1]).abs()).sum(0)
+    at = [values[:, (middle * values.shape[1]).long().clamp(max=values.shape[1] - 1)] for values in (a, b)]
+    return (widths * (at[0] - at[1]).abs()).sum(1)
 
 
 def _multiples(count: int) -> Tensor:

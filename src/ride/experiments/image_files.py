@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
@@ -32,6 +33,12 @@ def write_image(path: Path, image: Float[Tensor, "H W *M"]) -> None:
         raise ConfigError(f"cannot write {path}: its name must end in {' or '.join(SUFFIXES)}")
     if values.ndim == 3 and values.shape[2] not in (1, 3):
         raise ConfigError(f"cannot write {path}: a PNG has 1 or 3 channels, not {values.shape[2]}; use .npy")
-    levels = np.floor(values.astype(np.float64) * 256).clip(0, 255).astype(np.uint8)
     with replacing(path) as temporary:
-        Image.fromarray(levels.squeeze(2) if levels.shape[2:] == (1,) else levels).save(temporary)
+        Image.fromarray(to_levels(image)).save(temporary)
+
+
+def to_levels(image: Float[Tensor, "H W *M"]) -> NDArray[np.uint8]:
+    """Pixels [H, W] or [H, W, M] of 8 bits; see `write_image`."""
+    values = image.detach().cpu().double().numpy()
+    levels = np.floor(values * 256).clip(0, 255).astype(np.uint8)
+    return levels.squeeze(2) if levels.shape[2:] == (1,) else levels

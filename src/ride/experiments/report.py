@@ -36,10 +36,12 @@ def write_report(table: Table, name: str, setting: Setting, folder: Path) -> lis
         OutputError: a file cannot be written.
     """
     found = results(table, setting)
-    pictures = charts.draw_charts(table, found, name, folder)
-    pictures += draw_samples(table, found, setting, name, folder)
+    shown: list[Block] = [*(table.show(table, found, setting, name, folder) if table.show else ())]
+    if not table.show:
+        shown += charts.draw_charts(table, found, name, folder)
+        shown += draw_samples(table, found, setting, name, folder)
     command = reproduce_command(name, table, found, setting)
-    blocks = _blocks(table, found, command, pictures)
+    blocks = _blocks(table, found, command, shown)
     written = [folder / f"{name}.md", folder / f"{name}.html"]
     try:
         texts = document.markdown(blocks), document.page(table.title, blocks, folder)
@@ -50,7 +52,7 @@ def write_report(table: Table, name: str, setting: Setting, folder: Path) -> lis
     record = folder / f"{name}.json"
     write_record(record, found)
     samples = sorted(folder.glob(f"{name}-sample-*.png"))
-    return [*written, record, *(folder / picture.file for picture in pictures), *samples]
+    return [*written, record, *(folder / block.file for block in shown if isinstance(block, Figure)), *samples]
 
 
 def write_known(table: Table, name: str, setting: Setting, folder: Path) -> None:
@@ -61,9 +63,12 @@ def write_known(table: Table, name: str, setting: Setting, folder: Path) -> None
 
 def grid(table: Table, found: Mapping[str, Result], measured_only: bool = False) -> Grid:
     """The paper's table with our figures beside its own; with `measured_only` without lines that have none of ours."""
-    head = ["model"]
-    for column in table.columns.values():
-        head += [f"{column.title}, paper [{column.unit}]", f"measured [{column.unit}]"]
+    head = [table.lead]
+    for key, column in table.columns.items():
+        if _in_paper(table, key):
+            head += [f"{column.title}, paper [{column.unit}]", f"measured [{column.unit}]"]
+        else:
+            head.append(f"{column.title} [{column.unit}]")
         if column.baseline:
             head.append(f"over {table.rows[column.baseline].name}")
     rows = []
@@ -72,9 +77,14 @@ def grid(table: Table, found: Mapping[str, Result], measured_only: bool = False)
             continue
         cells = [line.name]
         for key, column in table.columns.items():
-            cells += _cells(line.cells.get(key, Cell()), column, found)
+            # Without figures of the paper there is no place for them.
+            cells += _cells(line.cells.get(key, Cell()), column, found)[0 if _in_paper(table, key) else 1 :]
         rows.append(cells)
     return Grid(head, rows)
+
+
+def _in_paper(table: Table, column: str) -> bool:
+    return any(cell.paper is not None for _, cell in table.cells(column))
 
 
 def _cells(cell: Cell, column: Column, found: Mapping[str, Result]) -> list[str]:
@@ -88,7 +98,8 @@ def _cells(cell: Cell, column: Column, found: Mapping[str, Result]) -> list[str]
         measured = with_error(f"{figure[0]:.{digits}f}", figure[1], digits)
     cells = [paper, measured]
     if column.baseline:
-        result, base = found.get(cell.row.key) if cell.row else None, found.get(column.baseline)
+        result = found.get(cell.row.key) if cell.row else None
+        base = found.get(cell.over.key if cell.over else column.baseline)
         if result is None or base is None or result is base or not cell.compare or not comparable(result, base):
             cells.append("-")
         else:
@@ -116,25 +127,25 @@ def reproduce_command(name: str, table: Table, found: Mapping[str, Result], sett
     return shlex.join(words)
 
 
-def _blocks(table: Table, found: Mapping[str, Result], command: str, pictures: list[Figure]) -> list[Block]:
+def _blocks(table: Table, found: Mapping[str, Result], command: str, shown: list[Block]) -> list[Block]:
     """All of the report in order."""
     blocks: list[Block] = [
         Heading(table.title, 1),
         Paragraph(
-            f"Written by `{command}` from results on disk. `±` is the standard error over test images. A distance "
-            "between two models is the mean over the same images, with the standard error of the differences image "
-            "by image, which is much smaller: what makes an image hard for one model makes it hard for the other. "
+            f"Written by `{command}` from results on disk. `±` is the standard error over {table.parts}. A distance "
+            "between two models is the mean over the same ones, with the standard error of the differences one by "
+            "one, which is much smaller: what makes an image hard for one model makes it hard for the other. "
             "`paper only` is a figure of the paper that was not reproduced; `-` one that is not there."
         ),
         grid(table, found),
-        *pictures,
+        *shown,
         Heading("How it was made, and what differs from the paper"),
         Points(table.notes),
         Heading("Behind each figure"),
         _behind(table, found),
     ]
     remarks = _remarks(found)
-    if remarks:
+    if remarks and not table.show:
         blocks += [Heading("Further figures", 3), Points(remarks)]
     return blocks
 
@@ -149,7 +160,7 @@ def _behind(table: Table, found: Mapping[str, Result]) -> Grid:
                 f"`{key}`",
                 with_error(f"{result.value:.4f} {result.unit}", result.stderr, 4),
                 result.scored,
-                f"{result.count:,} {result.of} of {len(result.images)} images",
+                f"{result.count:,} {result.of} of {len(result.images)} {table.parts.removeprefix('test ')}",
                 str(result.seed),
                 _minutes(result.training_seconds),
                 _minutes(result.scoring_seconds),

@@ -22,7 +22,7 @@ def run_rows(table: Table, keys: Sequence[str], setting: Setting, minutes: float
 
     Args:
         table: has the rows.
-        keys: of the rows to run, in their order.
+        keys: of the rows to run, in their order; without any those are left out that the data have nothing for.
         setting: where and how.
         minutes: stop after about so many, in the middle of a fit if need be; the same call goes on from there.
 
@@ -40,6 +40,8 @@ def run_rows(table: Table, keys: Sequence[str], setting: Setting, minutes: float
     try:
         for key in keys or table.rows:
             row = table.rows[key]
+            if not keys and row.lacks(setting):
+                continue
             if row.result(setting) is None:
                 row.run(setting).write(row.file(setting))
     except OutOfTime:

@@ -64,6 +64,10 @@ class Row(ABC):
             RideError: that did not work.
         """
 
+    def lacks(self, setting: Setting) -> str | None:
+        """What the data do not have that this row is about; None where all is there."""
+        return None
+
     def identity(self, setting: Setting) -> str:
         """A digest of the settings."""
         text = json.dumps(self.settings(setting), sort_keys=True)

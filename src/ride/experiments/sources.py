@@ -8,12 +8,18 @@ from typing import Literal
 
 import numpy as np
 
-from ride.data import Picture, open_pictures, open_van_hateren
+from ride.data import Picture, open_pictures, open_plate, open_van_hateren
 from ride.data.vanhateren import LOG_UNIT
 from ride.errors import ConfigError
 from ride.progress import Progress
 
-Kind = Literal["bsds300", "vanhateren", "deadleaves"]
+Kind = Literal["bsds300", "vanhateren", "deadleaves", "brodatz"]
+NEEDED = {
+    "bsds300": "train and test in it",
+    "vanhateren": "the .iml files of van Hateren in it",
+    "brodatz": "plates of Brodatz, such as D104.gif, in it",
+}
+"""What the folder of a data set has."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +29,7 @@ class Source:
     Args:
         kind: which one.
         data: where it lies: for `bsds300` a folder with `train` and `test` in it, for `vanhateren` a folder of `.iml`
-            files; None for dead leaves, which are made on the fly.
+            files, for `brodatz` one of plates; None for dead leaves, which are made on the fly.
         seed: of what is drawn.
 
     Raises:
@@ -35,9 +41,8 @@ class Source:
     seed: int
 
     def __post_init__(self) -> None:
-        if self.kind != "deadleaves" and self.data is None:
-            what = "train and test in it" if self.kind == "bsds300" else "the .iml files of van Hateren in it"
-            raise ConfigError(f"this needs --data, a folder with {what}")
+        if self.kind in NEEDED and self.data is None:
+            raise ConfigError(f"this needs --data, a folder with {NEEDED[self.kind]}")
 
     @property
     def held_out(self) -> int:
@@ -51,6 +56,16 @@ class Source:
     def test(self) -> Sequence[Picture]:
         """The images that no model has seen."""
         return self._open("test")
+
+    def plate(self, name: str) -> Picture:
+        """A texture of Brodatz.
+
+        Raises:
+            ConfigError: it is not there.
+            DataError: it cannot be read.
+        """
+        assert self.data is not None
+        return open_plate(self.data, name)
 
     def shift(self, training: Sequence[Picture]) -> float:
         """What is added to a rate in the full range, in bit/px, for one in the unit of the paper's table.

@@ -1,11 +1,13 @@
 """What a table of the paper looks like: lines of figures, each with the row that measures it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from ride.evaluation.dc_component import bits_per_pixel
+from ride.experiments.document import Block
 from ride.experiments.results import Result
-from ride.experiments.rows import Row
+from ride.experiments.rows import Row, Setting
 from ride.experiments.sources import Kind
 
 
@@ -19,6 +21,7 @@ class Cell:
         dc: row of l_DC: the figure is the rate of whole patches, in bit/px, that the row and this one make together.
         compare: show the distance to the baseline of the column.
         digits: after the point; those of the column unless given.
+        over: what this figure is compared with; the baseline of the column unless given.
     """
 
     paper: float | None = None
@@ -26,6 +29,7 @@ class Cell:
     dc: Row | None = None
     compare: bool = True
     digits: int | None = None
+    over: Row | None = None
 
     def measured(self, found: Mapping[str, Result]) -> tuple[float, float | None] | None:
         """The figure and its standard error, from results by the key of their rows; None where one is not there.
@@ -41,10 +45,14 @@ class Cell:
 
 @dataclass(frozen=True)
 class Line:
-    """One line of a table: a name, and a cell for each column that has a figure."""
+    """One line of a table: a name, and a cell for each column that has a figure.
+
+    `further` are rows that no column has, for what `Table.show` shows.
+    """
 
     name: str
     cells: dict[str, Cell]
+    further: tuple[Row, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -76,6 +84,10 @@ class Table:
         notes: what the reader has to know about how it was made and what differs from the paper; no figures that
             are measured here.
         widths: a figure instead of a table: the width of the neighborhood of each row, by its key.
+        lead: what a line is about.
+        parts: over which standard errors are taken.
+        show: makes the blocks of the report below the table, with pictures in a folder, instead of the charts and
+            samples of other tables.
     """
 
     title: str
@@ -84,17 +96,27 @@ class Table:
     lines: tuple[Line, ...]
     notes: tuple[str, ...] = ()
     widths: dict[str, int] | None = None
+    lead: str = "model"
+    parts: str = "test images"
+    show: "Show | None" = None
 
     @property
     def rows(self) -> dict[str, Row]:
         """All that can be run, by key."""
-        return {row.key: row for line in self.lines for cell in line.cells.values() if (row := cell.row)}
+        rows = [
+            row for line in self.lines for row in (*(cell.row for cell in line.cells.values()), *line.further) if row
+        ]
+        return {row.key: row for row in rows}
 
     def cells(self, column: str) -> Iterator[tuple[Line, Cell]]:
         """The lines that have a figure in a column, with it."""
         for line in self.lines:
             if column in line.cells:
                 yield line, line.cells[column]
+
+
+Show = Callable[[Table, Mapping[str, Result], Setting, str, Path], list[Block]]
+"""Makes blocks from results, in a setting, with pictures whose names begin with a name in a folder."""
 
 
 def single(column: str, paper: float | None, row: Row) -> Line:

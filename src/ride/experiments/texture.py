@@ -9,16 +9,19 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ride.data import Picture, Regions, split_regions
+from ride.data import Picture, Regions, dequantize, seeded, split_regions
 from ride.errors import ConfigError
 from ride.evaluation import Rate, evaluate
 from ride.evaluation.means import mean_and_error
+from ride.evaluation.textures import Distances, corners, nearest_patch, noise, to_pieces
 from ride.models.ride import RIDE, RIDEConfig
 from ride.progress import Bars, Progress, silent
 from ride.training import FitConfig, fit, presets
 
 MCGSM = RIDEConfig(layers=0, neighborhood=9, features=48)
 """The paper's: a neighborhood 9 wide and 5 high."""
+PIECE = 256
+"""Side of the pieces of a texture that samples are compared with, as in Figure 3, or half its shorter side."""
 BLOCKS = 4
 """Blocks along a side of the test region, over which the standard error of a difference is taken."""
 
@@ -137,10 +140,66 @@ def learn(
         recipe = recipe.scaled(length)
     torch.manual_seed(seed)
     model = RIDE(config).to(device)
-    card: dict[str, Any] = {"made": "of one texture", "texture": Path(regions.training[0].name).name, "seed": seed}
+    card: dict[str, Any] = {"made": "of one texture", "texture": Path(regions.name).name, "seed": seed}
     result = fit(model, regions.training, config=recipe, directory=directory, card=card, progress=progress)
     maps: list[Tensor] = []
     rate = evaluate(
         model.eval(), [regions.test], seed=seed, name=name, each=lambda title, image, nats: maps.append(nats.cpu())
     )
     return Learned(model, rate, maps[0], result.seconds)
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """How far a sample is from its texture by statistics that no model was fitted to.
+
+    Args:
+        distances: mean over the four pieces in the corners of the texture.
+        nearest: median distance of its patches to the nearest one of the training regions, see `nearest_patch`.
+    """
+
+    distances: Distances
+    nearest: float
+
+    def named(self) -> dict[str, float]:
+        """Each figure by what a table calls it."""
+        d = self.distances
+        patches = dict(zip(("7 x 7 patches", "at half size", "at a quarter"), d.patches, strict=True))
+        single = {"marginal": d.marginal, "spectrum": d.spectrum, "autocorrelation": d.autocorrelation}
+        return {**single, **patches, "nearest patch": self.nearest}
+
+
+class Original:
+    """A texture as samples are compared with it: four pieces, and its regions, all in gray and dequantised once.
+
+    The pieces have `largest` pixels a side, or half the shorter side of the texture.
+
+    Raises:
+        DataError: the texture is too small to split.
+    """
+
+    def __init__(self, picture: Picture, seed: int = 0, largest: int = PIECE) -> None:
+        image, self.seed = gray(dequantize(picture, seeded(seed, "original"))), seed
+        self.pieces = corners(image, min(largest, min(image.shape) // 2))
+        regions = split_regions(picture, seed)
+        self._training = [gray(dequantize(p, seeded(seed, "region", k))) for k, p in enumerate(regions.training)]
+        self._test = gray(dequantize(regions.test, seeded(seed, "test region")))
+
+    @property
+    def side(self) -> int:
+        """Of the pieces in pixels: a sample that is compared has this size."""
+        return len(self.pieces[0])
+
+    def compare(self, sample: Float[Tensor, "H W *M"]) -> Likeness:
+        """What the upper left piece of a sample has in common with the texture; what is outside [0, 1] is clipped."""
+        image = gray(sample.detach().cpu().float())[: self.side, : self.side].clamp(0, 1)
+        return Likeness(to_pieces(image, self.pieces, self.seed), nearest_patch(image, self._training, self.seed))
+
+    def itself(self) -> Likeness:
+        """The pieces from each other, and the region held out from those to train on: what no sample has to beat."""
+        return Likeness(noise(self.pieces, self.seed), nearest_patch(self._test, self._training, self.seed))
+
+
+def gray(image: Float[Tensor, "H W *M"]) -> Float[Tensor, "H W"]:
+    """The mean over channels, if there are any."""
+    return image if image.ndim == 2 else image.mean(2)
