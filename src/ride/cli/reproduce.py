@@ -20,9 +20,9 @@ class Command(Options):
 
     `table1` and `recipes` are BSDS300: `--data` names a folder with `train` and `test` in it. `table2` is van
     Hateren's images: `--data` names a folder of .iml files. `table3` and `figure2` are dead leaves, which are made
-    on the fly. `figure3` and `figure4` are textures of Brodatz: `--data` names a folder with D104.gif and the like in it. Rows are
-    kept in OUT, not run twice; interrupt and repeat the command at will. The report is written from what lies there:
-    Markdown, and one page of HTML, with pictures.
+    on the fly. `figure3` and `figure4` are textures of Brodatz: `--data` names a folder with D104.gif and the like.
+    Rows are kept in OUT, not run twice; interrupt and repeat the command at will. The report is written from what
+    lies there: Markdown, and one page of HTML, with pictures.
     """
 
     table: Annotated[Positional[str], arg(metavar="TABLE")]

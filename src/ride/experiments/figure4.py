@@ -65,7 +65,7 @@ def show(table: Table, found: Mapping[str, Result], setting: Setting, name: str,
     panels = [_panels(rows, found, setting) for rows in shown]
     path = folder / f"{name}.png"
     if panels and all(panels):
-        draw(path, panels)
+        draw(path, [line for pair in panels for line in pair])
     if path.exists():
         blocks.append(Figure(path.name, "The hole and what fills it; the deviation is that of the posterior."))
     names = ["SSIM", "marginal", "spectrum", "autocorrelation", "7 x 7 patches"]
@@ -90,8 +90,8 @@ def _chains(plate: str, rows: list[HoleRow], found: Mapping[str, Result]) -> lis
     return [plate, *certainty, *(f"{pace[name]:.1f}" for name in SPEED)]
 
 
-def _panels(rows: list[HoleRow], found: Mapping[str, Result], setting: Setting) -> list[Panel]:
-    """What is given, the truth, and all ways to fill it; none where the files are not there."""
+def _panels(rows: list[HoleRow], found: Mapping[str, Result], setting: Setting) -> list[list[Panel]]:
+    """What is given, the truth, and all ways to fill it, in two lines; none where the files are not there."""
     files = {row.key: setting.out / row.key / SAMPLE for row in rows if row.key in found}
     deviation = setting.out / rows[1].key / DEVIATION
     truth = setting.out / rows[0].key / TRUTH
@@ -101,7 +101,7 @@ def _panels(rows: list[HoleRow], found: Mapping[str, Result], setting: Setting) 
     given = torch.where(std > 0, 1.0, original)
     first = [Panel(f"{rows[0].plate}, given", given), Panel("original", original)]
     ways = [Panel(row.name, _image(files[row.key])) for row in rows if row.key in files]
-    return [*first, *ways[:2], Panel("standard deviation", std, deviation=True), *ways[2:]]
+    return [[*first, *ways[:2], Panel("standard deviation", std, deviation=True)], ways[2:]]
 
 
 def _image(path: Path) -> Tensor:

@@ -156,7 +156,7 @@ class ModelHoleRow(HoleRow):
     def work(self, setting: Setting) -> Any:
         """What is done with the model."""
 
-    def fitted(self, regions: Regions, setting: Setting) -> RIDE:
+    def learned(self, regions: Regions, setting: Setting) -> RIDE:
         """The model of the texture, which has not seen the region with the hole."""
         row = self.model
         with setting.bars(f"{self.plate}, RIDE: fitting") as progress:
@@ -189,7 +189,7 @@ class PosteriorRow(ModelHoleRow):
 
     def fill(self, hole: Hole, regions: Regions, setting: Setting) -> tuple[Tensor, dict[str, float]]:
         """Sample, or go on with or take what the other row of these chains has sampled."""
-        model = self.fitted(regions, setting)
+        model = self.learned(regions, setting)
         with setting.bars(f"{self.plate}, {self.name}: inpainting") as progress:
             result = inpaint(
                 model,
@@ -233,7 +233,7 @@ class MaximumRow(ModelHoleRow):
 
     def fill(self, hole: Hole, regions: Regions, setting: Setting) -> tuple[Tensor, dict[str, float]]:
         """Climb."""
-        model = self.fitted(regions, setting)
+        model = self.learned(regions, setting)
         with setting.bars(f"{self.plate}, {self.name}: climbing") as progress:
             steps = self._steps(setting)
             return most_probable(model, hole.image.numpy(), hole.mask, steps, seed=setting.seed, progress=progress), {}
