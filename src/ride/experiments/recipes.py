@@ -18,6 +18,9 @@ ABRUPT = replace(
 """As many pixels, but from patches of 32 at once to patches of 96."""
 
 
+ADAM = replace(TENTH, optimizer="adam", betas=(0.9, 0.999))
+
+
 def recipe(name: str, key: str, fit: FitConfig) -> Line:
     """A way to train, scored on tiles and on whole images."""
     row = ImageRow(name, key, model=RIDE_64, fit=fit, tile=64)
@@ -33,7 +36,8 @@ TABLE = Table(
         recipe("preset paper", "paper", presets.paper(1).scaled(0.1)),
         recipe("preset default", "default", TENTH),
         recipe("default, but from patches of 32 at once to 96", "abrupt", ABRUPT),
-        recipe("default, but Adam forgets as usual (0.999)", "slow-adam", replace(TENTH, betas=(0.9, 0.999))),
+        recipe("default, but Adam for all", "adam", replace(TENTH, optimizer="adam", betas=(0.9, 0.99))),
+        recipe("default, but Adam for all, which forgets as usual (0.999)", "slow-adam", ADAM),
         recipe("default, but no clipping", "no-clipping", replace(TENTH, clip=None)),
         recipe("default, but forget gates open at first (bias 1)", "forget-bias", replace(TENTH, forget_bias=1.0)),
     ),
