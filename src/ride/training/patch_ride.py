@@ -39,7 +39,7 @@ class PatchRIDEFitConfig:
 
     steps: PatchFitConfig = field(
         default_factory=lambda: PatchFitConfig(
-            25_000, 200, rate=2e-2, rate_end=1e-4, warmup=100, clip=63.0, optimizer="soap", betas=(0.9, 0.95)
+            25_000, 200, rate=3e-2, rate_end=1e-4, warmup=100, clip=63.0, optimizer="soap", betas=(0.9, 0.95)
         )
     )
     whitening_patches: int = 50_000
