@@ -18,12 +18,14 @@ def test_alone_it_tells_a_newcomer_what_to_type(ride):
     for words in ((), ("--help",), ("-h",), ("help",)):
         ran = ride(*words)
         assert ran.status == 0
-        for command in ("demo", "evaluate", "sample", "train", "deadleaves", "models", "reproduce"):
+        for command in ("demo", "evaluate", "sample", "train", "deadleaves", "models", "reproduce", "texture"):
             assert f"ride {command}" in ran.out or command in ran.out.split("usage")[1]
     assert ride("--version").out.startswith("ride 0")
 
 
-@pytest.mark.parametrize("command", ["demo", "evaluate", "sample", "train", "deadleaves", "models", "reproduce"])
+@pytest.mark.parametrize(
+    "command", ["demo", "evaluate", "sample", "train", "deadleaves", "models", "reproduce", "texture"]
+)
 def test_every_command_explains_itself(ride, command: str):
     ran = ride(command, "--help")
     assert ran.status == 0

@@ -16,7 +16,9 @@ from ride.errors import ConfigError, DataError
 from ride.progress import Progress
 
 SCALES = 4
-"""Of the steerable pyramid; sides must be divisible by 2^4."""
+"""Of the steerable pyramid, or as many as leave `WIDTH` pixels a side of the smallest."""
+WIDTH = 7
+"""Of the correlations of neighboring coefficients, in pixels of each scale."""
 STEPS = 20
 """Of L-BFGS, of ten iterations each."""
 RANGE_WEIGHT = 0.1
@@ -33,12 +35,16 @@ def synthesize(
 
     Raises:
         ConfigError: `plenoptic` is not installed.
-        DataError: a side of the image cannot be divided by 16.
+        DataError: a side of the image cannot be divided by 2 for each scale, or is smaller than 28 pixels.
     """
-    if any(side % 2**SCALES for side in image.shape):
-        raise DataError(f"sides must be multiples of {2**SCALES} pixels, not {image.shape[0]} x {image.shape[1]}")
+    scales = min(SCALES, int(math.log2(min(image.shape) / WIDTH)))
+    if scales < 2 or any(side % 2**scales for side in image.shape):
+        raise DataError(
+            f"an example must have at least {4 * WIDTH} pixels a side and sides that are multiples of "
+            f"{2 ** max(2, scales)}, not {image.shape[0]} x {image.shape[1]}"
+        )
     example = image.detach().float().cpu()[None, None]
-    model, loss = _statistics(example)
+    model, loss = _statistics(example, scales)
     target = model(example)
     noise = torch.randn(example.shape, generator=seeded(seed, "noise"))
     drawn = (example.mean() + example.std() * noise).clamp(0, 1).requires_grad_()
@@ -59,7 +65,7 @@ def synthesize(
     return drawn.detach()[0, 0].clamp(0, 1).to(image)
 
 
-def _statistics(example: Tensor) -> tuple[Any, Any]:
+def _statistics(example: Tensor, scales: int) -> tuple[Any, Any]:
     try:
         from plenoptic.loss import portilla_simoncelli_loss_factory
         from plenoptic.models import PortillaSimoncelli
@@ -67,5 +73,5 @@ def _statistics(example: Tensor) -> tuple[Any, Any]:
         raise ConfigError(
             "textures by Portilla and Simoncelli need plenoptic: pip install 'ride-density[bench]'"
         ) from error
-    model = PortillaSimoncelli(tuple(example.shape[-2:]), n_scales=SCALES)
+    model = PortillaSimoncelli(tuple(example.shape[-2:]), n_scales=scales, spatial_corr_width=WIDTH)
     return model, portilla_simoncelli_loss_factory(model, example)

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ride.data import Picture, Regions, dequantize, seeded, split_regions
+from ride.data import Picture, Pixels, Regions, dequantize, seeded, split_regions
 from ride.errors import ConfigError
 from ride.evaluation import Rate, evaluate
 from ride.evaluation.means import mean_and_error
@@ -17,6 +17,7 @@ from ride.evaluation.textures import Distances, corners, nearest_patch, noise, t
 from ride.models.ride import RIDE, RIDEConfig
 from ride.progress import Bars, Progress, silent
 from ride.training import FitConfig, fit, presets
+from ride.training.checks import check_fit
 
 MCGSM = RIDEConfig(layers=0, neighborhood=9, features=48)
 """The paper's: a neighborhood 9 wide and 5 high."""
@@ -102,8 +103,11 @@ def learn_texture(
         OutputError: the directory cannot be written.
     """
     regions, model = split_regions(picture, seed), model or RIDEConfig()
-    learned = {}
-    for name, config in (("MCGSM", replace(MCGSM, channels=model.channels)), ("RIDE", model)):
+    models, learned = {"MCGSM": replace(MCGSM, channels=model.channels), "RIDE": model}, {}
+    for config in models.values():
+        # What is wrong with the second is said before the first is fitted.
+        check_fit(RIDE(config), presets.texture(config.layers), Pixels(regions.training), None)
+    for name, config in models.items():
         with bars(f"{name}: learning the texture") as progress:
             learned[name] = learn(
                 regions,
