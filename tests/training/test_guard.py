@@ -75,7 +75,7 @@ def test_a_stage_that_begins_badly_is_seen():
     model, optimizer, before = stepped(2.0)
     watch = Guard(before.level)
     watch.hold(0, model, optimizer)
-    assert [watch.astray(-30.0) for _ in range(3)] == [False, False, True]
+    assert watch.astray(-30.0)
     assert watch.go_back(model, optimizer) == 0
 
 
