@@ -19,9 +19,6 @@ FALL = 0.7
 of that, and what is compared is a mean over some ten of them."""
 FORGET = 0.9
 """Of the mean over the last steps, what remains of it after another one."""
-OUTLIER = 3.0
-"""Nats below the level that count of a step at most. A single large image on which memory runs away is for the run to
-learn from; where several in ten steps are so, it has gone astray."""
 LEAST_RATE = 1 / 64
 """Of the learning rate. A run that goes astray at less cannot be helped by a lower one."""
 
@@ -47,9 +44,8 @@ class Guard:
         """Take note of the objective of a step, and say whether to go back."""
         if self.step < 0:
             return False
-        # Not a number is below nothing, and nothing can be learned from it.
-        counted = max(objective, self.level - OUTLIER) if math.isfinite(objective) else objective
-        self.recent = FORGET * self.recent + (1 - FORGET) * counted
+        self.recent = FORGET * self.recent + (1 - FORGET) * objective
+        # Not a number is below nothing.
         return not self.recent >= self.level - FALL
 
     def keep(self, step: int, objective: float, model: nn.Module, optimizer: Optimizer) -> None:

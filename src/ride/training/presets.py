@@ -35,17 +35,16 @@ def default(layers: int) -> FitConfig:
 
 
 def large() -> FitConfig:
-    """To go on with a model of patches so that it can be used on whole images: 54 million predicted pixels.
+    """To go on with a model of patches so that it can be used on whole images: 50 million predicted pixels.
 
     Memory of two layers that has never been on more than 64 x 64 pixels may run away on large images. Here it gets
     patches of up to 320 x 320 pixels at low rates.
     """
     return FitConfig(
         stages=(
-            Stage(patch=96, steps=200, batch=6, rate=1e-3, rate_end=8e-4),
-            Stage(patch=160, steps=300, batch=2, rate=8e-4, rate_end=5e-4),
+            Stage(patch=128, steps=200, batch=3, rate=1e-3, rate_end=5e-4),
             Stage(patch=224, steps=200, batch=1, rate=5e-4, rate_end=2e-4),
-            Stage(patch=320, steps=180, batch=1, rate=2e-4, rate_end=1e-5),
+            Stage(patch=320, steps=300, batch=1, rate=2e-4, rate_end=1e-5),
         ),
         optimizer="soap",
         betas=(0.9, 0.95),
