@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tests.experiments.conftest import FIT, MCGSM, RIDE, setting, tiny
+from tests.experiments.conftest import MCGSM, RIDE, setting, tiny
 
 from ride.data import Picture, dequantize, open_pictures, seeded
 from ride.errors import ConfigError
@@ -23,7 +23,7 @@ from ride.experiments.sources import Source, deviation
 from ride.experiments.tables import single
 from ride.models.files import load, load_card
 from ride.models.neighborhood import Neighborhood
-from ride.training import Stage, fit
+from ride.training import fit
 
 
 def test_rows_are_fitted_once(data: Path, tmp_path: Path, monkeypatch):
@@ -192,17 +192,3 @@ def test_models_of_all_widths_see_as_many_pixels():
         seen[key.split("-")[0]].append(sum(count * math.prod(shape(p, p)) for p, count in patches))
     for counts in seen.values():
         assert counts == pytest.approx([counts[0]] * len(counts), rel=0.01)
-
-
-def test_a_row_goes_on_from_the_model_of_another(data: Path, tmp_path: Path):
-    fit = replace(FIT, stages=(Stage(patch=10, steps=1, rate=0.0),))
-    further = replace(RIDE, key="further", fit=fit, begin=RIDE)
-    table = tiny(lines=(single("rate", None, further),))
-    place = setting(data, tmp_path / "out")
-    assert run_rows(table, (), place)
-    first, second = (load(tmp_path / "out" / key) for key in ("ride", "further"))
-    # At a rate of 0 it is the model that it began with.
-    assert all(torch.equal(a, b) for a, b in zip(first.parameters(), second.parameters(), strict=True))
-    assert further.identity(place) != replace(further, begin=None).identity(place)
-    changed = replace(RIDE, fit=replace(FIT, batch=3))
-    assert further.identity(place) != replace(further, begin=changed).identity(place)

@@ -37,10 +37,3 @@ def test_the_default_falls_from_stage_to_stage_and_ends_with_l_bfgs_where_there_
     assert [stage.patch for stage in config.stages] == sorted(stage.patch for stage in config.stages)
     assert bool(config.stages[-1].head_iterations) == bool(layers)
     assert (config.crops, config.noise, config.optimizer) == ("fresh", "fresh", "soap" if layers else "adam")
-
-
-def test_large_patches_come_at_low_rates_and_fit_photographs():
-    config = presets.large()
-    assert config.stages[0].rate <= presets.default(2).stages[-1].rate
-    assert [stage.patch for stage in config.stages] == sorted(stage.patch for stage in config.stages)
-    assert max(stage.patch for stage in config.stages) <= 321

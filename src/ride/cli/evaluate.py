@@ -1,16 +1,22 @@
 """`ride evaluate`."""
 
 import math
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from tyro.conf import Positional, arg
 
-from ride.cli.options import Options, UsageError, output_directory
+from ride.cli.options import Options, UsageError, counted, output_directory
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from ride.evaluation import Rate
+
+LEAST_RATE = -2
+"""Bits per pixel; noise without any structure has 0 under a uniform density."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +88,7 @@ class Command(Options):
                 progress=progress,
                 each=draw_map if folder else None,
             )
+        self._doubt(rate)
         parts = ranks.gather(drawn)
         # They were dealt out one by one, and so they are collected.
         written = [parts[k % len(parts)][k // len(parts)] for k in range(sum(map(len, parts)))]
@@ -89,6 +96,16 @@ class Command(Options):
         for path in written:
             self.say(f"wrote {path}")
         self.give({**rate.to_json(), "data": source, "written": written})
+
+    def _doubt(self, rate: "Rate") -> None:
+        """Say so where a rate is so low that memory has run away."""
+        bad = [picture for picture in rate.pictures if picture.bits_per_pixel < LEAST_RATE]
+        if bad and self.tile is None:
+            print(
+                f"ride: note: {counted(len(bad), 'image')}, {Path(bad[0].name).name} the first, got a rate below {LEAST_RATE} bit/px, "
+                "which the mean should not be taken of: memory may have run away there; --tile 64 keeps it in bounds",
+                file=sys.stderr,
+            )
 
     def kept(self) -> str:
         """Say what maps are there."""

@@ -29,7 +29,6 @@ class ImageRow(Row):
         tile: side of the independent tiles that are scored; None for whole images.
         ensemble: score the mixture over flips and transposes.
         starts: fits from so many initial values, of which the best on the held-out images is kept.
-        begin: the row whose fitted model, of the same make, this one goes on from.
     """
 
     model: RIDEConfig
@@ -37,7 +36,6 @@ class ImageRow(Row):
     tile: int | None = None
     ensemble: bool = False
     starts: int = 1
-    begin: "ImageRow | None" = None
 
     def ensembled(self, name: str, key: str) -> "ImageRow":
         """The row of the mixture over flips and transposes of this model."""
@@ -46,8 +44,7 @@ class ImageRow(Row):
     def settings(self, setting: Setting) -> Any:
         """Model, fit and what is scored."""
         fit = asdict(self.config(setting))
-        begin = [self.begin.settings(setting)] if self.begin else []
-        return [asdict(self.model), fit, self.tile, self.ensemble, self.starts, setting.seed, *begin]
+        return [asdict(self.model), fit, self.tile, self.ensemble, self.starts, setting.seed]
 
     def config(self, setting: Setting) -> FitConfig:
         """How the model is fitted in this setting."""
@@ -101,14 +98,13 @@ class ImageRow(Row):
     def _fitted(self, pictures: Sequence[Picture], setting: Setting) -> tuple[Path, float]:
         """The run directory of the fitted model and the seconds that took; what is done is not done again."""
         training, validation = hold_out(pictures, setting.source.held_out, setting.seed)
-        begun = self.begin._fitted(pictures, setting) if self.begin else None
-        best, best_folder, seconds = -math.inf, setting.out / self.key, begun[1] if begun else 0.0
+        best, best_folder, seconds = -math.inf, setting.out / self.key, 0.0
         for start in range(self.starts):
             folder = setting.out / (self.key if self.starts == 1 else f"{self.key}-start{start}")
             config = self.config(setting)
             config = replace(config, seed=config.seed + start)
             torch.manual_seed(config.seed)
-            model = (load(begun[0]).train() if begun else RIDE(self.model)).to(setting.device)
+            model = RIDE(self.model).to(setting.device)
             title = self.name if self.starts == 1 else f"{self.name}, start {start + 1} of {self.starts}"
             with setting.bars(f"{title}: fitting") as progress:
                 card = {"made": "by ride reproduce", "row": self.name}

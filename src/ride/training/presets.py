@@ -34,24 +34,6 @@ def default(layers: int) -> FitConfig:
     )
 
 
-def large() -> FitConfig:
-    """To go on with a model of patches so that it can be used on whole images: 50 million predicted pixels.
-
-    Memory of two layers that has never been on more than 64 x 64 pixels may run away on large images. Here it gets
-    patches of up to 320 x 320 pixels at low rates.
-    """
-    return FitConfig(
-        stages=(
-            Stage(patch=128, steps=200, batch=3, rate=1e-3, rate_end=5e-4),
-            Stage(patch=224, steps=200, batch=1, rate=5e-4, rate_end=2e-4),
-            Stage(patch=320, steps=300, batch=1, rate=2e-4, rate_end=1e-5),
-        ),
-        optimizer="soap",
-        betas=(0.9, 0.95),
-        valid_tile=320,
-    )
-
-
 def paper(layers: int) -> FitConfig:
     """The recipe of section 3 with the authors' patch sizes and learning rates, one epoch a stage.
 
