@@ -137,7 +137,9 @@ class IntegerModel:
     def _check_shapes(self) -> None:
         head, n, d = self.head, self.hidden if self.layers else 0, self.neighborhood.size
         experts = len(head.eta)
-        wanted = {"head.weight": (head.weight.shape, (len(head.bias), d + n))}
+        wanted: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
+            "head.weight": (head.weight.shape, (len(head.bias), d + n))
+        }
         for number, layer in enumerate(self.layers):
             inputs = n if number else d
             wanted[f"layers.{number}.weight"] = (layer.weight.shape, (5 * n, inputs + 2 * n))
@@ -156,7 +158,7 @@ class IntegerModel:
             ("normal", self.tables.normal, 2**scales.TOTAL_BITS),
         ):
             low = -(2**scales.GATE_BITS) if name == "exp" else 0
-            if len(table) < 2 or (np.diff(table) < 0).any() or table[0] < low or table[-1] > top:
+            if not 2 <= len(table) <= 2**17 or (np.diff(table) < 0).any() or table[0] < low or table[-1] > top:
                 raise ModelError(f"the integer model has a table of {name} that is not monotone or not in its range")
         if self.tables.exp[0] < 1:
             raise ModelError("the integer model has a table of exp that begins with 0")
@@ -164,7 +166,7 @@ class IntegerModel:
     def _check_bounds(self) -> None:
         """Prove that every sum of products is exact, whatever the pixels are."""
         n, d = self.hidden, self.neighborhood.size
-        pixels, states = 2**(scales.STATE_BITS - 1), 2**scales.STATE_BITS
+        pixels, states = 2 ** (scales.STATE_BITS - 1), 2**scales.STATE_BITS
         for number, layer in enumerate(self.layers):
             first = n if number else d
             largest = np.full(first + 2 * n, states)
@@ -212,13 +214,12 @@ class Ready:
         self.sigmoid = model.tables.sigmoid.astype(np.float64)
         self.sigmoid_middle = len(model.tables.sigmoid) // 2
         # Rounding to the nearest place is adding a half and cutting off what is behind the point.
-        self.layers = [
-            (layer.weight.T * from_sum, layer.bias * from_sum + 0.5 + self.sigmoid_middle) for layer in model.layers
+        self.layers: list[tuple[Array, Array]] = [
+            (_dyadic(layer.weight.T, from_sum), _dyadic(layer.bias, from_sum) + 0.5 + self.sigmoid_middle)
+            for layer in model.layers
         ]
         head, features = model.head, model.features
-        scale = np.full(
-            (len(head.bias), 1), 2.0 ** -(scales.STATE_BITS + scales.HEAD_BITS - scales.FEATURE_BITS)
-        )
+        scale = np.full((len(head.bias), 1), 2.0 ** -(scales.STATE_BITS + scales.HEAD_BITS - scales.FEATURE_BITS))
         scale[features:] = 2.0 ** -(scales.STATE_BITS + scales.HEAD_BITS - scales.LEVEL_BITS)
         self.head_weight = np.ascontiguousarray((head.weight * scale).T)
         self.head_bias = head.bias * scale[:, 0] + 0.5
@@ -229,3 +230,8 @@ class Ready:
         self.inverse = head.inverse * 2.0 ** -(scales.LEVEL_BITS + scales.INVERSE_BITS - scales.NORMAL_BITS)
         self.normal = model.tables.normal.astype(np.float64)
         self.normal_middle = len(model.tables.normal) // 2
+
+
+def _dyadic(integers: Integers, scale: float) -> Array:
+    """Integers below 2^53 times a power of two, exact."""
+    return np.ascontiguousarray(integers.astype(np.float64) * scale)

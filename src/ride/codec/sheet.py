@@ -1,4 +1,4 @@
-"""Tiles that are coded together: where their pixels lie, in which order they come, and what continues their borders."""
+"""Tiles that are coded together: where their pixels lie, in which order they come, what continues their borders."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -92,7 +92,7 @@ class Sheet:
         return slice(self.bounds[number], self.bounds[number + 1])
 
     def by_tile(self) -> Iterator[tuple[Index, list[int]]]:
-        """For each tile the places of its pixels among all in order, and how many there are in each step that has any."""
+        """For each tile the places of its pixels among all in order, and how many each of its steps has."""
         step = np.repeat(np.arange(len(self)), np.diff(self.bounds))
         for number in range(len(self.shapes)):
             own = np.flatnonzero(self.tile == number)
