@@ -29,8 +29,8 @@ def test_models_that_would_round_are_refused():
     for broken in (
         {"layers": (IntegerLayer(layer.weight << 30, layer.bias),)},
         {"layers": (IntegerLayer(layer.weight, layer.bias << 24),)},
-        {"head": replace(model.head, weight=model.head.weight << 14)},
-        {"head": replace(model.head, inverse=model.head.inverse << 12)},
+        {"head": replace(model.head, weight=model.head.weight << 18)},
+        {"head": replace(model.head, inverse=model.head.inverse << 24)},
         {"head": replace(model.head, energy=model.head.energy << 12)},
         {"head": replace(model.head, eta=model.head.eta << 20)},
         {"head": replace(model.head, energy_bits=model.head.energy_bits + 30)},

@@ -1,0 +1,100 @@
+"""`ride compress`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from tyro.conf import Positional, arg
+
+from ride.atomic import write_bytes
+from ride.cli.options import Options
+from ride.errors import CodecError, ConfigError, DataError, OutputError
+
+if TYPE_CHECKING:
+    from ride.codec import IntegerModel
+
+SUFFIX = ".ride"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command(Options):
+    """Compress gray images of 8 bits without loss, smaller than any codec in common use on photographs.
+
+    Each IMAGE becomes IMAGE.ride beside it, or in the folder --out; the image itself is left alone. What is written
+    has been decompressed and compared first. Only pixels are kept: no metadata, colour profile or resolution.
+    """
+
+    images: Annotated[Positional[tuple[Path, ...]], arg(metavar="IMAGE...", help_behavior_hint="(required)")]
+    """The images, gray, 8 bits a pixel."""
+    out: Annotated[Path | None, arg(aliases=["-o"])] = None
+    """File to write, .ride, for a single image; or a folder that exists."""
+    model: str = "bsds300"
+    """The integer model: a bundled name or a file that `ride quantize` has made. Decompressing needs the same."""
+    tile: int = 512
+    """Side of the tiles, 16 to 1024, which are coded independently: damage to a file costs the tile that it hits."""
+    verify: bool = True
+    """Decompress and compare before writing (--no-verify saves the time)."""
+    force: bool = False
+    """Overwrite files that exist."""
+
+    def run(self) -> None:
+        """Compress each image in turn."""
+        self.start()
+
+        from ride.codec import load_integer
+
+        places = {source: self._target(source) for source in self.images}
+        if len(set(places.values())) < len(places):
+            raise ConfigError("two of the images would be written to one file: compress them into different folders")
+        model = load_integer(self.model)
+        sizes = [self._compress(source, target, model) for source, target in places.items()]
+        self.give({"files": sizes, "model": model.digest[:8].hex()})
+
+    def kept(self) -> str:
+        """Say what is there."""
+        return "what was written is whole; give the images that are left"
+
+    def _target(self, source: Path) -> Path:
+        """Where the compressed image goes, checked before any work."""
+        if self.out is not None and not self.out.is_dir():
+            if len(self.images) > 1:
+                raise ConfigError(f"--out must be a folder that exists for {len(self.images)} images, not {self.out}")
+            if self.out.suffix.lower() != SUFFIX:
+                raise ConfigError(f"cannot write {self.out}: its name must end in {SUFFIX}")
+            target = self.out
+        else:
+            target = (self.out or source.parent) / f"{source.stem}{SUFFIX}"
+        if target.exists() and not self.force:
+            raise OutputError(f"{target} exists: give --force to overwrite it, or another --out")
+        return target
+
+    def _compress(self, source: Path, target: Path, model: "IntegerModel") -> dict[str, Any]:
+        """Write one file and say how large it is."""
+        import numpy as np
+
+        from ride.codec import decode, encode
+        from ride.data.files import stored_pixels
+
+        pixels = stored_pixels(source)
+        if pixels.ndim != 2 or pixels.dtype != np.uint8:
+            what = f"{pixels.dtype.itemsize * 8} bits" if pixels.ndim == 2 else "colours"
+            raise DataError(f"{source} has {what}, and only gray images of 8 bits can be compressed yet")
+        with self.progress(f"compressing {source.name}") as progress:
+            data = encode(pixels, model, side=self.tile, progress=progress)
+        if self.verify:
+            with self.progress(f"verifying {source.name}") as progress:
+                again = decode(data, model, most_pixels=pixels.size, progress=progress)
+            if not np.array_equal(again, pixels):
+                raise CodecError(f"{source} does not come back from its code, and nothing was written: report this")
+        write_bytes(target, data)
+        bits = 8 * len(data) / pixels.size
+        size = f"{pixels.shape[0]} x {pixels.shape[1]} pixels in {len(data):,} bytes, {bits:.3f} bit/px"
+        self.say(f"wrote {target}, {size}{', verified' if self.verify else ''}")
+        return {
+            "source": str(source),
+            "written": str(target),
+            "size": list(pixels.shape),
+            "bytes": len(data),
+            "bits_per_pixel": bits,
+            "verified": self.verify,
+        }

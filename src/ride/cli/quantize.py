@@ -1,0 +1,37 @@
+"""`ride quantize`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import Positional, arg
+
+from ride.cli.options import Options, output_file
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command(Options):
+    """Make the integer model of a trained one, for `ride compress`.
+
+    Its arithmetic has one answer on every machine, so that what one has compressed another can decompress. Files name
+    the model they were compressed with: keep it as long as them. A model of gray images with one spatial LSTM or more.
+    """
+
+    model: Annotated[Positional[str], arg(metavar="MODEL")]
+    """A bundled name (`ride models` lists them), a run directory or a .safetensors file."""
+    out: Path
+    """File to write, .safetensors."""
+
+    def run(self) -> None:
+        """Quantise and write."""
+        self.start()
+        out = output_file(self.out, (".safetensors",))
+
+        from ride.codec import quantize, save_integer
+        from ride.models.files import load, load_card
+
+        integers = quantize(load(self.model))
+        save_integer(integers, out, {"made": "by ride quantize", "of": load_card(self.model)})
+        name = integers.digest[:8].hex()
+        self.say(f"wrote {out}, the integer model {name}")
+        self.give({"written": [str(out)], "digest": name})
