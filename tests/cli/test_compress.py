@@ -76,9 +76,8 @@ def test_damage_is_refused_or_cut_out(ride: Ride, photo: Path, tmp_path: Path):
     packed.write_bytes(data)
     out = tmp_path / "out.png"
     error = complaint(ride("decompress", packed, "--out", out))
-    assert (
-        f"cannot decompress {packed}: the file is damaged in the tile of rows 16 to 19 and columns 16 to 23" in error
-    )
+    assert f"cannot decompress {packed}: " in error
+    assert "damaged in the tile of rows 16 to 19 and columns 16 to 23" in error
     assert not out.exists()
     ran = ride("decompress", packed, "--out", out, "--salvage")
     assert ran.status == 0

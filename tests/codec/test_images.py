@@ -36,7 +36,7 @@ def test_any_image_comes_back(image):
         (Numbers(1).within(127, 30, 40).astype(np.uint8), Kind.RAW),
         (np.tile(Numbers(1).within(127, 3, 4).astype(np.uint8), (10, 10)), Kind.DEFLATED),
         (smooth_image(30, 40), Kind.MODEL),
-        ((smooth_image(40, 40) // 16 * 16).astype(np.uint8), Kind.MODEL_OF_LEVELS),
+        ((smooth_image(40, 40) // 4 * 4).astype(np.uint8), Kind.MODEL_OF_LEVELS),
     ],
 )
 def test_each_image_is_coded_in_its_way(image, kind):
@@ -51,24 +51,27 @@ def test_the_image_may_be_a_view_or_in_another_order():
         assert np.array_equal(decode(encode(view, MODEL, side=16), MODEL), view)
 
 
+def count(calls):
+    return lambda done, total, message="": calls.append((done, total))
+
+
 def test_tiles_are_coded_in_groups_without_a_difference(monkeypatch):
     from ride.codec import images
 
     image = smooth_image(20, 37)
     data = encode(image, MODEL, side=16)
+    calls: list[tuple[int, int]] = []
     for together in (1, 400):
         monkeypatch.setattr(images, "TOGETHER", together)
         assert encode(image, MODEL, side=16) == data
-        calls = []
-        again = decode(data, MODEL, progress=lambda done, total, message="": calls.append((done, total)))
+        calls.clear()
+        again = decode(data, MODEL, progress=count(calls))
         assert np.array_equal(again, image)
         assert calls[-1] == (image.size, image.size)
         assert len(calls) > 2
 
 
-@pytest.mark.parametrize(
-    "image", [np.zeros((0, 3), np.uint8), np.zeros((3, 3)), np.zeros((3, 3, 3), np.uint8), [[1, 2]]]
-)
+@pytest.mark.parametrize("image", [np.zeros((0, 3), np.uint8), np.zeros((3, 3)), np.zeros((3, 3, 3), np.uint8)])
 def test_other_arrays_are_refused(image):
     with pytest.raises(DataError, match="uint8"):
         encode(image, MODEL)

@@ -2,7 +2,7 @@
 
 import zlib
 from collections.abc import Iterator, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,7 @@ TOGETHER = 2**20
 
 
 def encode(
-    image: Levels,
+    image: NDArray[Any],
     model: IntegerModel | str = "bsds300",
     *,
     side: int = DEFAULT_SIDE,
@@ -107,6 +107,9 @@ def salvage(
     starts = np.cumsum([info.start, *(entry.size for entry in info.tiles)]).tolist()
     if strict and starts[-1] != len(data):
         raise CodecError(f"the file is {'truncated' if starts[-1] > len(data) else 'longer than it claims'}")
+    whole = [_whole(data[start : start + entry.size], entry) for start, entry in zip(starts, info.tiles, strict=False)]
+    if strict and not all(whole):
+        raise CodecError(_damaged(places[whole.index(False)]))
     lost, done = [], 0
     for group in _grouped(range(len(places)), [rows * columns for rows, columns in sizes]):
         streams = [data[starts[k] : starts[k + 1]] for k in group]
@@ -118,11 +121,7 @@ def salvage(
                 image[places[k]] = tile
             done += sizes[k][0] * sizes[k][1]
         if strict and lost:
-            rows, columns = places[lost[0]]
-            raise CodecError(
-                f"the file is damaged in the tile of rows {rows.start} to {rows.stop - 1}"
-                f" and columns {columns.start} to {columns.stop - 1}"
-            )
+            raise CodecError(_damaged(places[lost[0]]))
         if progress:
             progress(done, image.size)
     return image, [places[k] for k in lost]
@@ -133,16 +132,24 @@ def _decoded(
 ) -> list[Levels | None]:
     """Tiles that are what was encoded, None for others."""
     tiles: list[Levels | None] = [None] * len(entries)
-    whole = [
-        k
-        for k, (entry, stream) in enumerate(zip(entries, streams, strict=True))
-        if len(stream) == entry.size and zlib.crc32(stream) == entry.stream_crc
-    ]
+    whole = [k for k, entry in enumerate(entries) if _whole(streams[k], entry)]
     coded = [Coded(entries[k].kind, streams[k]) for k in whole]
     for k, tile in zip(whole, restored(model, coded, [sizes[k] for k in whole]), strict=True):
         if not isinstance(tile, CodecError) and zlib.crc32(tile.tobytes()) == entries[k].pixel_crc:
             tiles[k] = tile
     return tiles
+
+
+def _whole(stream: bytes, entry: Entry) -> bool:
+    return len(stream) == entry.size and zlib.crc32(stream) == entry.stream_crc
+
+
+def _damaged(place: tuple[slice, slice]) -> str:
+    rows, columns = place
+    return (
+        f"the file is damaged in the tile of rows {rows.start} to {rows.stop - 1}"
+        f" and columns {columns.start} to {columns.stop - 1}"
+    )
 
 
 def _model_of(info: Info, given: IntegerModel | str | None) -> IntegerModel | None:
