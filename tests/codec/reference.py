@@ -119,7 +119,7 @@ def decode_tile(model: IntegerModel, rows: int, columns: int, above: int, levels
     r, n = reference.width // 2, reference.n
     pixels = [[-1] * columns for _ in range(rows)]
     zero = [[0] * n for _ in range(reference.depth)]
-    state = {}
+    state: dict[tuple[int, int], tuple[list[list[int]], list[list[int]]]] = {}
 
     def level(i: int, j: int) -> int:
         if i < 0 or (i == 0 and not 0 <= j < columns):

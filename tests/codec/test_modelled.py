@@ -2,13 +2,15 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.codec.reference import decode_tile
 from tests.codec.small import Numbers, small_model, smooth_image
 
 from ride.codec.modelled import Plan, decode_tiles, encode_tiles
 from ride.codec.sheet import Shape
+
+pytestmark = pytest.mark.usefixtures("kernels")
 
 ALL = np.arange(256).astype(np.uint8)
 
@@ -31,6 +33,7 @@ def test_another_program_reads_the_stream(width, depth, shape):
     st.sampled_from([1, 3, 5]),
     st.integers(1, 10**6),
 )
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_tiles_of_any_shapes_come_back_and_do_not_know_each_other(shapes, width, seed):
     model = small_model(width)
     tiles = [(Numbers(seed + k).within(128, *shape) + 127).clip(0).astype(np.uint8) for k, shape in enumerate(shapes)]

@@ -21,7 +21,8 @@ TINY = RIDEConfig(neighborhood=3, hidden=3, components=2, scales=2, features=2)
 
 def code_length(model: RIDE, integers: IntegerModel, image: np.ndarray) -> float:
     """Bits of an image under the integral of the float mixture over each level, tails at the ends."""
-    sheet = Sheet([Shape(*image.shape, int(image[0, 0]))], integers.neighborhood)
+    rows, columns = image.shape
+    sheet = Sheet([Shape(rows, columns, int(image[0, 0]))], integers.neighborhood)
     sheet.fill(0, image)
     x = torch.from_numpy(sheet.pixels / 2**15 + 0.5 + 1 / 512)
     levels = torch.from_numpy(image.astype(np.float64))[None, ..., None]

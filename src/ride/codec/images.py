@@ -51,9 +51,10 @@ def encode(
     tiles = [np.ascontiguousarray(image[box]) for box in boxes(rows, columns, side)]
     coded: list[Coded] = []
     for group in _grouped(tiles, [tile.size for tile in tiles]):
-        coded += shortest(integers, group)
-        if progress:
-            progress(sum(tile.size for tile in tiles[: len(coded)]), image.size)
+        before = sum(tile.size for tile in tiles[: len(coded)])
+        coded += shortest(integers, group, _part(progress, before, sum(tile.size for tile in group), image.size))
+    if progress:
+        progress(image.size, image.size)
     entries = tuple(
         Entry(kind, len(stream), zlib.crc32(stream), zlib.crc32(tile.tobytes()))
         for (kind, stream), tile in zip(coded, tiles, strict=True)
@@ -113,13 +114,15 @@ def salvage(
     lost, done = [], 0
     for group in _grouped(range(len(places)), [rows * columns for rows, columns in sizes]):
         streams = [data[starts[k] : starts[k + 1]] for k in group]
-        tiles = _decoded(integers, [info.tiles[k] for k in group], streams, [sizes[k] for k in group])
+        pixels = sum(sizes[k][0] * sizes[k][1] for k in group)
+        part = _part(progress, done, pixels, image.size)
+        tiles = _decoded(integers, [info.tiles[k] for k in group], streams, [sizes[k] for k in group], part)
         for k, tile in zip(group, tiles, strict=True):
             if tile is None:
                 lost.append(k)
             else:
                 image[places[k]] = tile
-            done += sizes[k][0] * sizes[k][1]
+        done += pixels
         if strict and lost:
             raise CodecError(_damaged(places[lost[0]]))
         if progress:
@@ -128,16 +131,27 @@ def salvage(
 
 
 def _decoded(
-    model: IntegerModel | None, entries: list[Entry], streams: list[bytes], sizes: list[tuple[int, int]]
+    model: IntegerModel | None,
+    entries: list[Entry],
+    streams: list[bytes],
+    sizes: list[tuple[int, int]],
+    progress: Progress | None,
 ) -> list[Levels | None]:
     """Tiles that are what was encoded, None for others."""
     tiles: list[Levels | None] = [None] * len(entries)
     whole = [k for k, entry in enumerate(entries) if _whole(streams[k], entry)]
     coded = [Coded(entries[k].kind, streams[k]) for k in whole]
-    for k, tile in zip(whole, restored(model, coded, [sizes[k] for k in whole]), strict=True):
+    for k, tile in zip(whole, restored(model, coded, [sizes[k] for k in whole], progress), strict=True):
         if not isinstance(tile, CodecError) and zlib.crc32(tile.tobytes()) == entries[k].pixel_crc:
             tiles[k] = tile
     return tiles
+
+
+def _part(progress: Progress | None, before: int, pixels: int, total: int) -> Progress | None:
+    """Progress of a group as that of the image; steps count alike."""
+    if progress is None:
+        return None
+    return lambda done, steps, message="": progress(before + pixels * done // steps, total)
 
 
 def _whole(stream: bytes, entry: Entry) -> bool:

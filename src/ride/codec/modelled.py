@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ride.codec import native
 from ride.codec.ans import Stack
 from ride.codec.integer import IntegerModel, Integers
 from ride.codec.scales import LEVEL_BITS, TOTAL_BITS
@@ -43,6 +44,13 @@ class Alphabets:
             self.symbol[number, levels] = np.arange(len(levels))
             self.edge[number, 1 : len(levels)] = (levels[1:] + levels[:-1] + 1) << (LEVEL_BITS - 1)
 
+    def intervals(self, mixture: Mixture, symbol: Integers, tile: Integers) -> tuple[Integers, Integers]:
+        """Where the intervals of symbols begin and end, in units of 2^-24."""
+        if mixture.compiled:
+            _, begin, end = self._compiled(mixture, None, symbol, tile)
+            return begin, end
+        return self.below(mixture, symbol, tile, slice(None)), self.below(mixture, symbol + 1, tile, slice(None))
+
     def below(self, mixture: Mixture, symbol: Integers, tile: Integers, at: Integers | slice) -> Integers:
         """Where the interval of a symbol begins, in units of 2^-24; K stands for the end. Every symbol has a unit."""
         size = self.size[tile]
@@ -51,6 +59,8 @@ class Alphabets:
 
     def find(self, mixture: Mixture, points: Integers, tile: Integers) -> tuple[Integers, Integers, Integers]:
         """The symbols whose intervals hold these points, and where the intervals begin and end."""
+        if mixture.compiled:
+            return self._compiled(mixture, points, np.empty_like(points), tile)
         low, high = np.zeros_like(points), self.size[tile]
         begin, end = np.zeros_like(points), np.full_like(points, TOTAL)
         open_ = np.flatnonzero(high - low > 1)
@@ -64,6 +74,18 @@ class Alphabets:
             open_ = open_[high[open_] - low[open_] > 1]
         return low, begin, end
 
+    def _compiled(
+        self, mixture: Mixture, points: Integers | None, symbol: Integers, tile: Integers
+    ) -> tuple[Integers, Integers, Integers]:
+        begin, end = np.empty_like(symbol), np.empty_like(symbol)
+        native.intervals(
+            *(points, symbol, begin, end, tile, self.size, self.edge),
+            *(mixture.means, mixture.inverse, mixture.weights, mixture.total, mixture.ready.normal),
+            *(np.empty(3 * mixture.inverse.size), mixture.ready.normal_middle, len(mixture.ready.normal)),
+            *(len(symbol), *mixture.inverse.shape, mixture.means.strides[0] // 8, self.edge.shape[1]),
+        )
+        return symbol, begin, end
+
 
 def encode_tiles(
     model: IntegerModel, tiles: Sequence[Levels], plans: Sequence[Plan], progress: Progress | None = None
@@ -73,17 +95,16 @@ def encode_tiles(
     for number, tile in enumerate(tiles):
         sheet.fill(number, tile)
     states, alphabets = States(model, sheet), Alphabets(plans)
-    begins, widths = np.empty(len(sheet.place), np.int64), np.empty(len(sheet.place), np.int64)
+    begins, ends = np.empty(len(sheet.place), np.int64), np.empty(len(sheet.place), np.int64)
     values = sheet.at(sheet.place)
     symbols = alphabets.symbol[sheet.tile, values]
     for number in range(len(sheet)):
         step, mixture = _visit(model, sheet, states, number)
         cut = sheet.cut(number)
-        begins[cut] = alphabets.below(mixture, symbols[cut], step.tile, slice(None))
-        widths[cut] = alphabets.below(mixture, symbols[cut] + 1, step.tile, slice(None)) - begins[cut]
+        begins[cut], ends[cut] = alphabets.intervals(mixture, symbols[cut], step.tile)
         if progress:
             progress(number + 1, len(sheet))
-    return [_pushed(begins[own], widths[own], counts) for own, counts in sheet.by_tile()]
+    return [_pushed(begins[own], ends[own] - begins[own], counts) for own, counts in sheet.by_tile()]
 
 
 def _pushed(begins: Integers, widths: Integers, counts: list[int]) -> bytes:

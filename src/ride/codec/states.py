@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from ride.codec import scales
+from ride.codec import native, scales
 from ride.codec.integer import Array, IntegerModel, Integers
 from ride.codec.sheet import Sheet, Step
 
@@ -22,6 +22,7 @@ class States:
         self.hidden = n
         self.read = [np.empty((sheet.most, len(weight))) for weight, _ in self.ready.layers]
         self.sums = np.empty((sheet.most, 5 * n))
+        self.compiled = native.usable()
 
     def advance(self, step: Step, x: Array) -> Array:
         """Visit the pixels of a step with neighborhoods x [P, D]; return the highest hidden units [P, N]."""
@@ -31,6 +32,9 @@ class States:
         for layer, (weight, bias) in enumerate(ready.layers):
             h, c, read = self.h[layer], self.c[layer], self.read[layer][:count]
             read[:, : -2 * n] = x
+            if self.compiled:
+                x = self._compiled(step, h, c, (left, up, now), read, weight, bias)
+                continue
             read[:, -2 * n : -n] = h[left][step.row]
             read[:, -n:] = h[up][above]
             gates = _looked_up(ready.sigmoid, product(read, weight, bias, self.sums[:count]))
@@ -53,6 +57,20 @@ class States:
             h[now][step.row] = x
         return x
 
+    def _compiled(
+        self, step: Step, h: Array, c: Array, places: tuple[int, int, int], read: Array, weight: Array, bias: Array
+    ) -> Array:
+        left, up, now = places
+        n, count, table = self.hidden, len(read), self.ready.sigmoid
+        native.gather(read[:, -2 * n :], h[left], h[up], step.row, count, n, read.shape[1])
+        sums = product(read, weight, bias, self.sums[:count])
+        out = np.empty((count, n))
+        across = 2.0 ** (1 + scales.SIGMOID_BITS - scales.STATE_BITS - scales.GATE_BITS)
+        one, down = 2.0**scales.STATE_BITS, 2.0**-scales.GATE_BITS
+        reals = (one, down, scales.LARGEST_MEMORY, across, self.ready.sigmoid_middle)
+        native.cells(sums, table, c[left], c[up], c[now], h[now], step.row, out, *reals, len(table), count, n)
+        return out
+
 
 class Mixture:
     """The distribution of each of P pixels: a mixture of Gaussians over levels.
@@ -70,11 +88,16 @@ class Mixture:
         np.floor(linear, out=linear)
         self.means = linear[:, features:]
         logits = product(np.square(linear[:, :features]), ready.energy, ready.eta)
+        self.inverse = ready.inverse.reshape(self.means.shape[1], -1)
+        self.compiled = native.usable()
+        if self.compiled:
+            self.weights, self.total = logits, np.empty(len(x), np.int64)
+            native.weights(logits, ready.exp, self.total, len(ready.exp), *logits.shape)
+            return
         np.floor(logits, out=logits)
         np.subtract(logits.max(axis=1, keepdims=True), logits, out=logits)
         self.weights = _looked_up(ready.exp, logits)
         self.total = self.weights.sum(axis=1).astype(np.int64)
-        self.inverse = ready.inverse.reshape(self.means.shape[1], -1)
 
     def cumulative(self, edges: Integers, at: Integers | slice = slice(None)) -> Integers:
         """Probability below an edge for each of (some of) the pixels, in units of 2^-24; edges in units of 2^-8."""

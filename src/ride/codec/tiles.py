@@ -11,6 +11,7 @@ from ride.codec.modelled import SYMBOLS, Plan, decode_tiles, encode_tiles
 from ride.codec.plain import deflate, inflate
 from ride.codec.sheet import Shape
 from ride.errors import CodecError
+from ride.progress import Progress
 
 Levels = NDArray[np.uint8]
 Size = tuple[int, int]
@@ -27,7 +28,7 @@ class Coded(NamedTuple):
     stream: bytes
 
 
-def shortest(model: IntegerModel, tiles: list[Levels]) -> list[Coded]:
+def shortest(model: IntegerModel, tiles: list[Levels], progress: Progress | None = None) -> list[Coded]:
     """Each tile in the shortest way."""
     coded = [without_model(tile) for tile in tiles]
     trying = [k for k, (kind, _) in enumerate(coded) if kind != Kind.CONSTANT]
@@ -35,7 +36,7 @@ def shortest(model: IntegerModel, tiles: list[Levels]) -> list[Coded]:
         return coded
     heads = [_head(tiles[k]) for k in trying]
     plans = [_plan(kind, head, _size(tiles[k])) for k, (kind, head) in zip(trying, heads, strict=True)]
-    streams = encode_tiles(model, [tiles[k] for k in trying], plans)
+    streams = encode_tiles(model, [tiles[k] for k in trying], plans, progress)
     for k, (kind, head), stream in zip(trying, heads, streams, strict=True):
         coded[k] = min(coded[k], Coded(kind, head + stream), key=lambda one: len(one.stream))
     return coded
@@ -48,7 +49,9 @@ def without_model(tile: Levels) -> Coded:
     return min(Coded(Kind.RAW, tile.tobytes()), Coded(Kind.DEFLATED, deflate(tile)), key=lambda one: len(one.stream))
 
 
-def restored(model: IntegerModel | None, coded: list[Coded], sizes: list[Size]) -> list[Levels | CodecError]:
+def restored(
+    model: IntegerModel | None, coded: list[Coded], sizes: list[Size], progress: Progress | None = None
+) -> list[Levels | CodecError]:
     """The pixels of tiles of so many rows and columns, or what is wrong with them."""
     tiles: list[Levels | CodecError] = []
     plans: dict[int, Plan] = {}
@@ -62,7 +65,7 @@ def restored(model: IntegerModel | None, coded: list[Coded], sizes: list[Size]) 
     if plans:
         assert model is not None
         streams = [coded[k].stream[_head_bytes(coded[k].kind) :] for k in plans]
-        for k, tile in zip(plans, decode_tiles(model, list(plans.values()), streams), strict=True):
+        for k, tile in zip(plans, decode_tiles(model, list(plans.values()), streams, progress), strict=True):
             tiles[k] = (
                 CodecError("a tile is damaged: its stream does not end with its pixels") if tile is None else tile
             )
