@@ -21,7 +21,8 @@ class Command(Options):
     """Compress gray images of 8 bits without loss, smaller than any codec in common use on photographs.
 
     Each IMAGE becomes IMAGE.ride beside it, or in the folder --out; the image itself is left alone. What is written
-    has been decompressed and compared first. Only pixels are kept: no metadata, colour profile or resolution.
+    has been decompressed and compared first. Only pixels are kept, upright: no metadata, colour
+    profile or resolution.
     """
 
     images: Annotated[Positional[tuple[Path, ...]], arg(metavar="IMAGE...", help_behavior_hint="(required)")]

@@ -18,7 +18,7 @@ Levels = NDArray[np.uint8]
 Item = TypeVar("Item")
 MOST_PIXELS = 2**28
 """What `decode` believes a file, unless told otherwise."""
-TOGETHER = 2**20
+TOGETHER = 2**19
 """Pixels of the tiles that are coded at once."""
 
 

@@ -94,10 +94,9 @@ class Sheet:
     def by_tile(self) -> Iterator[tuple[Index, list[int]]]:
         """For each tile the places of its pixels among all in order, and how many each of its steps has."""
         step = np.repeat(np.arange(len(self)), np.diff(self.bounds))
-        for number in range(len(self.shapes)):
-            own = np.flatnonzero(self.tile == number)
-            counts = np.bincount(step[own])
-            yield own, counts[counts > 0].tolist()
+        sizes = [shape.rows * shape.columns for shape in self.shapes]
+        for own in np.split(np.argsort(self.tile, kind="stable"), np.cumsum(sizes)[:-1]):
+            yield own, np.unique(step[own], return_counts=True)[1].tolist()
 
     def step(self, number: int) -> Step:
         """The pixels of a step."""
