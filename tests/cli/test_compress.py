@@ -58,6 +58,17 @@ def test_many_images_and_a_model_of_ones_own(ride: Ride, model: Path, photos: Pa
     assert "the given one is another" in complaint(ride("decompress", other, "--model", integers))
 
 
+@pytest.mark.parametrize("pixels", [np.full((4, 5), 300, np.uint16), np.full((4, 5, 3), [1, 200, 7], np.uint8)])
+def test_depth_and_colour_are_kept(ride: Ride, tmp_path: Path, pixels: np.ndarray):
+    source, out = tmp_path / "a.png", tmp_path / "b.png"
+    Image.fromarray(pixels).save(source)
+    assert ride("compress", source).status == 0
+    assert ride("decompress", source.with_suffix(".ride"), "--out", out).status == 0
+    again = pixels_of(out)
+    assert again.shape == pixels.shape
+    assert np.array_equal(again, pixels)
+
+
 def test_info_says_what_is_there(ride: Ride, photo: Path, tmp_path: Path):
     assert ride("compress", photo).status == 0
     packed = tmp_path / "photo.ride"
@@ -100,15 +111,13 @@ def test_what_does_not_come_back_is_not_written(
 
 
 def test_bad_input_is_one_line(ride: Ride, photo: Path, tmp_path: Path):
-    colour, deep, packed = tmp_path / "colour.png", tmp_path / "deep.png", tmp_path / "packed.ride"
-    Image.fromarray(np.zeros((4, 4, 3), np.uint8)).save(colour)
-    Image.fromarray(np.full((4, 4), 300, np.uint16)).save(deep)
+    floats, packed = tmp_path / "floats.tiff", tmp_path / "packed.ride"
+    Image.fromarray(np.zeros((4, 4), np.float32)).save(floats)
     packed.write_bytes(b"nothing")
     (tmp_path / "there.ride").write_bytes(b"")
     for words, part in (
         (("compress", tmp_path / "none.png"), "none.png"),
-        (("compress", colour), "colours"),
-        (("compress", deep), "16 bits"),
+        (("compress", floats), "float32"),
         (("compress", photo, "--out", tmp_path / "a.png"), "must end in .ride"),
         (("compress", photo, photo.with_name("b.png"), "--out", tmp_path / "a.ride"), "folder"),
         (("compress", photo, "--out", tmp_path / "there.ride"), "--force"),

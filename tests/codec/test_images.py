@@ -45,6 +45,35 @@ def test_each_image_is_coded_in_its_way(image, kind):
     assert np.array_equal(decode(data, MODEL), image)
 
 
+@given(
+    st.sampled_from(["uint8", "uint16"]),
+    st.sampled_from([(), (3,)]),
+    st.integers(1, 20),
+    st.integers(1, 20),
+    st.integers(0, 2**32),
+)
+def test_colour_and_16_bits_come_back(kind, channels, rows, columns, seed):
+    image = np.random.default_rng(seed).integers(0, np.iinfo(kind).max + 1, (rows, columns, *channels)).astype(kind)
+    if seed % 2:
+        image = np.sort(image, axis=1)
+    data = encode(image, MODEL, side=16)
+    again = decode(data, MODEL)
+    assert again.dtype == image.dtype
+    assert np.array_equal(again, image)
+    assert len(data) <= image.nbytes + HEADER.size + CHECKSUM.size + ENTRY.size * len(kinds(data))
+
+
+def test_a_lost_tile_of_a_plane_is_lost_in_all():
+    image = np.stack([smooth_image(20, 20, seed) for seed in range(3)], axis=2)
+    data = encode(image, MODEL, side=16)
+    broken = bytearray(data)
+    broken[-1] ^= 1
+    found, lost = salvage(bytes(broken), MODEL)
+    assert lost == [(slice(16, 20), slice(16, 20))]
+    image[16:, 16:] = 0
+    assert np.array_equal(found, image)
+
+
 def test_the_image_may_be_a_view_or_in_another_order():
     image = smooth_image(40, 50)
     for view in (image[::2, 1::3], np.asfortranarray(image), image.T, image[::-1, ::-1]):
@@ -71,9 +100,9 @@ def test_tiles_are_coded_in_groups_without_a_difference(monkeypatch):
         assert len(calls) > 2
 
 
-@pytest.mark.parametrize("image", [np.zeros((0, 3), np.uint8), np.zeros((3, 3)), np.zeros((3, 3, 3), np.uint8)])
+@pytest.mark.parametrize("image", [np.zeros((0, 3), np.uint8), np.zeros((3, 3)), np.zeros((3, 3, 4), np.uint8)])
 def test_other_arrays_are_refused(image):
-    with pytest.raises(DataError, match="uint8"):
+    with pytest.raises(DataError, match="can be compressed"):
         encode(image, MODEL)
 
 
@@ -169,8 +198,10 @@ def header(data, **changes):
         ({"rows": 10**6, "columns": 1}, "truncated within the table"),
         ({"side": 0}, "tiles of 0"),
         ({"side": 2**32 - 1}, "damaged"),
-        ({"depth": 16}, "16 bits"),
-        ({"channels": 3}, "3 channels"),
+        ({"depth": 12}, "12 bits"),
+        ({"channels": 2}, "2 channels"),
+        ({"depth": 16}, "checksum"),
+        ({"rows": 500_001, "columns": 1, "depth": 16}, "in all channels more than"),
         ({"model": bytes(8)}, "names no model"),
         ({"model": b"12345678"}, "the given one is another"),
         ({"magic": b"\x89PNG\r\n\x1a\n"}, "no image that ride"),

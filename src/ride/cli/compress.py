@@ -18,15 +18,15 @@ SUFFIX = ".ride"
 
 @dataclass(frozen=True, kw_only=True)
 class Command(Options):
-    """Compress gray images of 8 bits without loss, smaller than any codec in common use on photographs.
+    """Compress images without loss: gray photographs of 8 bits smaller than any codec in common use.
 
     Each IMAGE becomes IMAGE.ride beside it, or in the folder --out; the image itself is left alone. What is written
     has been decompressed and compared first. Only pixels are kept, upright: no metadata, colour
-    profile or resolution.
+    profile or resolution. Images in colour or of 16 bits are kept whole too, but the model was made for gray ones.
     """
 
     images: Annotated[Positional[tuple[Path, ...]], arg(metavar="IMAGE...", help_behavior_hint="(required)")]
-    """The images, gray, 8 bits a pixel."""
+    """The images: gray or RGB, 8 or 16 bits."""
     out: Annotated[Path | None, arg(aliases=["-o"])] = None
     """File to write, .ride, for a single image; or a folder that exists."""
     model: str = "bsds300"
@@ -77,24 +77,23 @@ class Command(Options):
         from ride.data.files import stored_pixels
 
         pixels = stored_pixels(source)
-        if pixels.ndim != 2 or pixels.dtype != np.uint8:
-            what = f"{pixels.dtype.itemsize * 8} bits" if pixels.ndim == 2 else "colours"
-            raise DataError(f"{source} has {what}, and only gray images of 8 bits can be compressed yet")
+        if pixels.dtype.kind != "u":
+            raise DataError(f"{source} has pixels of {pixels.dtype}: only integers of 8 or 16 bits can be compressed")
         with self.progress(f"compressing {source.name}") as progress:
             data = encode(pixels, model, side=self.tile, progress=progress)
         if self.verify:
             with self.progress(f"verifying {source.name}") as progress:
-                again = decode(data, model, most_pixels=pixels.size, progress=progress)
+                again = decode(data, model, most_pixels=pixels.nbytes, progress=progress)
             if not np.array_equal(again, pixels):
                 raise CodecError(f"{source} does not come back from its code, and nothing was written: report this")
         write_bytes(target, data)
-        bits = 8 * len(data) / pixels.size
+        bits = 8 * len(data) / (pixels.shape[0] * pixels.shape[1])
         size = f"{pixels.shape[0]} x {pixels.shape[1]} pixels in {len(data):,} bytes, {bits:.3f} bit/px"
         self.say(f"wrote {target}, {size}{', verified' if self.verify else ''}")
         return {
             "source": str(source),
             "written": str(target),
-            "size": list(pixels.shape),
+            "size": list(pixels.shape[:2]),
             "bytes": len(data),
             "bits_per_pixel": bits,
             "verified": self.verify,

@@ -8,7 +8,7 @@ from tyro.conf import Positional, arg
 
 from ride.cli.compressed import read_compressed
 from ride.cli.options import Options, counted
-from ride.errors import CodecError, ConfigError, OutputError
+from ride.errors import CodecError, ConfigError, DataError, OutputError
 
 if TYPE_CHECKING:
     from ride.codec import IntegerModel
@@ -67,10 +67,11 @@ class Command(Options):
 
     def _decompress(self, source: Path, target: Path, model: "IntegerModel | None") -> dict[str, Any]:
         """Write one image."""
+        import numpy as np
         from PIL import Image
 
         from ride.atomic import replacing
-        from ride.codec.images import salvage
+        from ride.codec import salvage
 
         data = read_compressed(source)
         try:
@@ -80,6 +81,8 @@ class Command(Options):
                 )
         except CodecError as error:
             raise CodecError(f"cannot decompress {source}: {error}") from error
+        if pixels.ndim == 3 and pixels.dtype != np.uint8:
+            raise DataError(f"{source} has RGB of 16 bits, which cannot be written here: use ride.codec.decode")
         with replacing(target) as temporary:
             Image.fromarray(pixels).save(temporary, "png")
         holes = f", with {counted(len(lost), 'tile')} lost" if lost else ""
@@ -87,6 +90,6 @@ class Command(Options):
         return {
             "source": str(source),
             "written": str(target),
-            "size": list(pixels.shape),
+            "size": list(pixels.shape[:2]),
             "lost": [[rows.start, columns.start, rows.stop, columns.stop] for rows, columns in lost],
         }

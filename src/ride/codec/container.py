@@ -54,7 +54,7 @@ class Info:
         depth: bits of a channel.
         channels: of a pixel.
         model: the first 8 bytes of the digest of the model; zeros where no tile needs one.
-        tiles: in raster order.
+        tiles: plane after plane, in raster order.
     """
 
     rows: int
@@ -64,6 +64,11 @@ class Info:
     channels: int
     model: bytes
     tiles: tuple[Entry, ...]
+
+    @property
+    def planes(self) -> int:
+        """How many planes of bytes there are."""
+        return self.channels * self.depth // 8
 
     @property
     def start(self) -> int:
@@ -101,17 +106,18 @@ def parse(data: bytes, most_pixels: int) -> Info:
         raise CodecError(f"the file has version {version} and this version of ride reads {VERSION}: update ride")
     if not (1 <= rows <= LARGEST_SIDE and 1 <= columns <= LARGEST_SIDE and SIDES[0] <= side <= SIDES[1]):
         raise CodecError(f"the file is damaged: it claims {rows} x {columns} pixels in tiles of {side}")
-    if (depth, channels, zero) != (8, 1, 0):
+    if depth not in (8, 16) or channels not in (1, 3) or zero:
         raise CodecError(
             f"the file claims {channels} channels of {depth} bits, which this version of ride cannot read"
         )
+    planes = channels * depth // 8
     # In Python's integers, before anything of that size is made.
-    if rows * columns > most_pixels:
+    if rows * columns * planes > most_pixels:
         raise CodecError(
-            f"the file claims {rows} x {columns} pixels, more than the {most_pixels:,} allowed: allow more if you"
+            f"the file claims {rows} x {columns} pixels, in all channels more than the {most_pixels:,} allowed: allow more if you"
             " trust it"
         )
-    count = ceil(rows / side) * ceil(columns / side)
+    count = planes * ceil(rows / side) * ceil(columns / side)
     end = HEADER.size + count * ENTRY.size
     if len(data) < end + CHECKSUM.size:
         raise CodecError(f"the file is truncated within the table of its {count} tiles, or its header is damaged")

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from ride.codec.container import DEFAULT_SIDE, NO_MODEL, SIDES, Entry, Info, Kind, boxes, join, parse
 from ride.codec.integer import IntegerModel
 from ride.codec.integer_files import bundled_integers, load_integer
+from ride.codec.planes import merge, split
 from ride.codec.tiles import Coded, restored, shortest
-from ride.errors import CodecError, ConfigError, DataError
+from ride.errors import CodecError, ConfigError
 from ride.progress import Progress
 
 Levels = NDArray[np.uint8]
@@ -32,35 +33,37 @@ def encode(
     """Compress an image without loss.
 
     Args:
-        image: pixels [H, W] of uint8.
+        image: pixels [H, W] or [H, W, 3] of uint8 or uint16.
         model: an integer model, its file or the name of a bundled one; `decode` needs the same.
         side: of the tiles, 16 to 1024, which are coded independently: damage stays within one.
-        progress: called with the pixels coded and all.
+        progress: called with the bytes of the pixels that are coded, and all.
 
     Raises:
         DataError: the image has another shape or type, or no pixels.
         ConfigError: a side that makes no sense.
         ModelError: the model cannot be read.
     """
-    if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 2 or image.size == 0:
-        raise DataError("only images [rows, columns] of uint8 with at least one pixel can be compressed")
+    planes = split(image)
     if not SIDES[0] <= side <= SIDES[1]:
         raise ConfigError(f"the side of a tile must be {SIDES[0]} to {SIDES[1]}, not {side}")
     integers = load_integer(model) if isinstance(model, str) else model
-    rows, columns = image.shape
-    tiles = [np.ascontiguousarray(image[box]) for box in boxes(rows, columns, side)]
+    rows, columns = image.shape[:2]
+    tiles = [np.ascontiguousarray(plane[box]) for plane in planes for box in boxes(rows, columns, side)]
     coded: list[Coded] = []
+    done = 0
     for group in _grouped(tiles, [tile.size for tile in tiles]):
-        before = sum(tile.size for tile in tiles[: len(coded)])
-        coded += shortest(integers, group, _part(progress, before, sum(tile.size for tile in group), image.size))
-    if progress:
-        progress(image.size, image.size)
+        size = sum(tile.size for tile in group)
+        coded += shortest(integers, group, _part(progress, done, size, planes.size))
+        done += size
+        if progress:
+            progress(done, planes.size)
     entries = tuple(
         Entry(kind, len(stream), zlib.crc32(stream), zlib.crc32(tile.tobytes()))
         for (kind, stream), tile in zip(coded, tiles, strict=True)
     )
     used = any(entry.kind >= Kind.MODEL for entry in entries)
-    info = Info(rows, columns, side, 8, 1, integers.digest[:8] if used else NO_MODEL, entries)
+    depth, channels = 8 * image.dtype.itemsize, 1 if image.ndim == 2 else 3
+    info = Info(rows, columns, side, depth, channels, integers.digest[:8] if used else NO_MODEL, entries)
     return join(info, [stream for _, stream in coded])
 
 
@@ -70,14 +73,14 @@ def decode(
     *,
     most_pixels: int = MOST_PIXELS,
     progress: Progress | None = None,
-) -> Levels:
-    """The image [H, W] that `encode` compressed, bit for bit.
+) -> NDArray[Any]:
+    """The image [H, W] or [H, W, 3] that `encode` compressed, bit for bit.
 
     Args:
         data: the bytes.
         model: the integer model that it was encoded with or its file; the bundled ones are tried unless given.
-        most_pixels: larger images are refused.
-        progress: called with the pixels decoded and all.
+        most_pixels: larger images are refused, each channel counted, and twice where it has 16 bits.
+        progress: called with the bytes of the pixels that are decoded, and all.
 
     Raises:
         CodecError: the data are not intact, not from `encode`, or for another model.
@@ -95,15 +98,17 @@ def salvage(
     most_pixels: int = MOST_PIXELS,
     progress: Progress | None = None,
     strict: bool = False,
-) -> tuple[Levels, list[tuple[slice, slice]]]:
-    """What can be decoded of a damaged file, and the boxes of the tiles that are lost, which are 0 there.
+) -> tuple[NDArray[Any], list[tuple[slice, slice]]]:
+    """What can be decoded of a damaged file, and the boxes of the tiles that are lost, where it is 0.
 
     Arguments and errors are those of `decode`; header and table have to be intact, and with `strict` all tiles.
     """
     info = parse(data, most_pixels)
-    places = list(boxes(info.rows, info.columns, info.side))
+    # The same boxes for each of the planes.
+    places = list(boxes(info.rows, info.columns, info.side)) * info.planes
     integers = _model_of(info, model)
-    image = np.zeros((info.rows, info.columns), np.uint8)
+    planes = np.zeros((info.planes, info.rows, info.columns), np.uint8)
+    in_plane = len(places) // info.planes
     sizes = [(rows.stop - rows.start, columns.stop - columns.start) for rows, columns in places]
     starts = np.cumsum([info.start, *(entry.size for entry in info.tiles)]).tolist()
     if strict and starts[-1] != len(data):
@@ -115,19 +120,23 @@ def salvage(
     for group in _grouped(range(len(places)), [rows * columns for rows, columns in sizes]):
         streams = [data[starts[k] : starts[k + 1]] for k in group]
         pixels = sum(sizes[k][0] * sizes[k][1] for k in group)
-        part = _part(progress, done, pixels, image.size)
+        part = _part(progress, done, pixels, planes.size)
         tiles = _decoded(integers, [info.tiles[k] for k in group], streams, [sizes[k] for k in group], part)
         for k, tile in zip(group, tiles, strict=True):
             if tile is None:
                 lost.append(k)
             else:
-                image[places[k]] = tile
+                planes[k // in_plane][places[k]] = tile
         done += pixels
         if strict and lost:
             raise CodecError(_damaged(places[lost[0]]))
         if progress:
-            progress(done, image.size)
-    return image, [places[k] for k in lost]
+            progress(done, planes.size)
+    image = merge(planes, info.channels)
+    holes = sorted({k % in_plane for k in lost})
+    for k in holes:
+        image[places[k]] = 0
+    return image, [places[k] for k in holes]
 
 
 def _decoded(
