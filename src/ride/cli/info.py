@@ -36,9 +36,8 @@ class Command(Options):
         kinds = Counter(tile.kind.name.lower().replace("_", " ") for tile in info.tiles)
         bits = 8 * len(data) / (info.rows * info.columns)
         whole = info.start + sum(tile.size for tile in info.tiles) == len(data)
-        self.say(
-            f"{self.file}: {info.rows} x {info.columns} pixels, {'gray' if info.channels == 1 else 'RGB'}, {info.depth} bits"
-        )
+        colour = "gray" if info.channels == 1 else "RGB"
+        self.say(f"{self.file}: {info.rows} x {info.columns} pixels, {colour}, {info.depth} bits")
         doubt = "" if whole else "; truncated, or longer than it says"
         self.say(f"  {len(data):,} bytes, {bits:.3f} bit/px{doubt}")
         self.say(

@@ -114,8 +114,8 @@ def parse(data: bytes, most_pixels: int) -> Info:
     # In Python's integers, before anything of that size is made.
     if rows * columns * planes > most_pixels:
         raise CodecError(
-            f"the file claims {rows} x {columns} pixels, in all channels more than the {most_pixels:,} allowed: allow more if you"
-            " trust it"
+            f"the file claims {rows} x {columns} pixels, in all channels more than the {most_pixels:,} allowed:"
+            " allow more if you trust it"
         )
     count = planes * ceil(rows / side) * ceil(columns / side)
     end = HEADER.size + count * ENTRY.size
