@@ -42,9 +42,10 @@ def test_there_and_back(photo: Path, tmp_path: Path):
 def test_many_images_and_a_model_of_ones_own(ride: Ride, model: Path, photos: Path, tmp_path: Path):
     integers, out = tmp_path / "integers.safetensors", tmp_path / "out"
     out.mkdir()
-    ran = ride("quantize", model, "--out", integers)
+    ran = ride("quantize", model, "--out", integers, "--data", photos, "--limit", 2)
     assert ran.status == 0
-    assert ran.out.startswith(f"wrote {integers}, the integer model ")
+    assert "bit/px on 344 pixels of 2 images" in ran.out
+    assert f"wrote {integers}, the integer model " in ran.out
     Image.fromarray(smooth_image(33, 20)).save(photos / "b.png")
     files = sorted(photos.glob("*.png"))
     ran = ride("compress", *files, "--out", out, "--model", integers, "--tile", 16)

@@ -9,38 +9,13 @@ import torch
 from tests.codec.small import smooth_image
 
 from ride.codec import quantize
-from ride.codec.integer import IntegerModel
-from ride.codec.modelled import Plan, encode_tiles
-from ride.codec.sheet import Shape, Sheet
-from ride.errors import ConfigError
+from ride.codec.loss import code_length, measure
+from ride.data import Picture
+from ride.errors import ConfigError, DataError
 from ride.models.files import load
 from ride.models.ride import RIDE, RIDEConfig
 
 TINY = RIDEConfig(neighborhood=3, hidden=3, components=2, scales=2, features=2)
-
-
-def code_length(model: RIDE, integers: IntegerModel, image: np.ndarray) -> float:
-    """Bits of an image under the integral of the float mixture over each level, tails at the ends."""
-    rows, columns = image.shape
-    sheet = Sheet([Shape(rows, columns, int(image[0, 0]))], integers.neighborhood)
-    sheet.fill(0, image)
-    x = torch.from_numpy(sheet.pixels / 2**15 + 0.5 + 1 / 512)
-    levels = torch.from_numpy(image.astype(np.float64))[None, ..., None]
-    with torch.no_grad():
-        model = model.double()
-        inputs, _ = model.pairs(x[None])
-        # Raster order: a model of one layer or more has its own.
-        h = inputs
-        for layer in model.stack:
-            h = layer(h)
-        dist = model.head(h)
-
-        def below(edge: torch.Tensor) -> torch.Tensor:
-            return dist.cdf(model.whitening.whiten_outputs(inputs, edge / 256))
-
-        low = torch.where(levels == 0, 0.0, below(levels).unsqueeze(-1))
-        high = torch.where(levels == 255, 1.0, below(levels + 1).unsqueeze(-1))
-    return float(-(high - low).log2().sum())
 
 
 @pytest.mark.parametrize("layers", [1, 2])
@@ -57,18 +32,19 @@ def test_random_models_lose_less_than_a_thousandth(layers):
         model.head.b.uniform_(-1, 1)
         model.head.beta.uniform_(0, 1)
     integers = quantize(model)
-    plan = Plan(Shape(*image.shape, int(image[0, 0])), np.arange(256).astype(np.uint8))
-    bits = 8 * len(encode_tiles(integers, [image], [plan])[0])
-    assert abs(bits - 32 - code_length(model, integers, image)) < 0.001 * image.size + 32
+    loss = measure(model, integers, [Picture("it", image, 256)])
+    assert abs(loss.code - loss.length) < 0.001 + 64 / image.size
 
 
 def test_the_bundled_model_loses_less_than_a_hundredth_of_a_bit():
     model = load("bsds300")
     image = skimage.data.camera()[200:264, 180:260]
     integers = quantize(model)
-    plan = Plan(Shape(*image.shape, int(image[0, 0])), np.arange(256).astype(np.uint8))
-    bits = 8 * len(encode_tiles(integers, [image], [plan])[0])
-    assert bits < code_length(model, integers, image) + 0.01 * image.size + 32
+    loss = measure(model, integers, [Picture("it", image, 256)])
+    assert loss.length < 4
+    # A stream has a beginning of some bytes.
+    assert loss.code < loss.length + 0.005 + 64 / image.size
+    assert loss.pixels == image.size
 
 
 @pytest.mark.parametrize(
@@ -97,3 +73,29 @@ def test_broken_models_are_refused():
         model.head.alpha.fill_(60)
     with pytest.raises(ConfigError, match="precisions"):
         quantize(model)
+
+
+def test_the_code_length_is_that_of_the_density():
+    """Over a level the density is nearly constant where the mixture is wide, so that its logarithm counts."""
+    torch.manual_seed(4)
+    model = RIDE(TINY).double()
+    image = smooth_image(12, 15)
+    wide = torch.from_numpy(image / 256) + torch.rand(12, 15).double()
+    model.fit_whitening([wide[None]])
+    framed = np.pad(image, ((1, 0), (1, 1)))
+    framed[0], framed[1, [0, -1]] = image[0, 0], image[0, 0]
+    framed[2:, 0], framed[2:, -1] = image[:-1, 0], image[:-1, -1]
+    with torch.no_grad():
+        density = model.log_prob(torch.from_numpy((framed + 0.5) / 256)[None]).sum() / np.log(2)
+    length = code_length(model, image)
+    inside = length - 8 * image.size + float(density)
+    assert abs(inside) < 1e-3 * image.size
+
+
+def test_only_gray_images_of_8_bits_are_measured():
+    model = RIDE(TINY)
+    integers = quantize(model)
+    with pytest.raises(DataError, match="deep is not a gray image of 8 bits"):
+        measure(model, integers, [Picture("deep", smooth_image(4, 4).astype(np.uint16), 65536)])
+    with pytest.raises(DataError, match="at least one"):
+        measure(model, integers, [])

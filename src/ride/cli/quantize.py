@@ -1,8 +1,8 @@
 """`ride quantize`."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from tyro.conf import Positional, arg
 
@@ -21,6 +21,10 @@ class Command(Options):
     """A bundled name (`ride models` lists them), a run directory or a .safetensors file."""
     out: Path
     """File to write, .safetensors."""
+    data: str | None = None
+    """Gray images of 8 bits (folder, glob, image) on which to measure what integers cost."""
+    limit: int | None = None
+    """Measure on the first so many images only."""
 
     def run(self) -> None:
         """Quantise and write."""
@@ -30,8 +34,19 @@ class Command(Options):
         from ride.codec import quantize, save_integer
         from ride.models.files import load, load_card
 
-        integers = quantize(load(self.model))
-        save_integer(integers, out, {"made": "by ride quantize", "of": load_card(self.model)})
+        model = load(self.model)
+        integers = quantize(model)
+        card: dict[str, Any] = {"made": "by ride quantize", "of": load_card(self.model)}
+        loss = None
+        if self.data is not None:
+            from ride.codec.loss import measure
+
+            pictures = self.open_pictures(self.data, channels=1, limit=self.limit, part="test")
+            with self.progress("measuring") as progress:
+                loss = measure(model, integers, pictures, progress)
+            card["loss"] = asdict(loss)
+            self.say(str(loss))
+        save_integer(integers, out, card)
         name = integers.digest[:8].hex()
         self.say(f"wrote {out}, the integer model {name}")
-        self.give({"written": [str(out)], "digest": name})
+        self.give({"written": [str(out)], "digest": name, "loss": asdict(loss) if loss else None})
