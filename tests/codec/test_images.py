@@ -1,5 +1,6 @@
 """Images come back bit for bit, cost little more than raw at worst, and damage is told from them."""
 
+import os
 import struct
 import zlib
 
@@ -16,6 +17,8 @@ from ride.errors import CodecError, ConfigError, DataError
 
 MODEL = small_model()
 LARGEST = 10**6
+FUZZ = int(os.environ.get("RIDE_FUZZ", "0"))
+"""So many examples of hostile files instead of a few, other ones each time: `make fuzz`."""
 
 
 def kinds(data):
@@ -148,7 +151,7 @@ def sealed(data: bytes) -> bytes:
 HOSTILE = encode(smooth_image(4, 18), MODEL, side=16)
 
 
-@settings(max_examples=200)
+@settings(max_examples=FUZZ or 200, derandomize=not FUZZ)
 @given(st.data())
 def test_hostile_files_with_fitting_checksums_are_one_error_or_an_image(data):
     """Whoever makes up checksums gets no crash, no endless loop and no large image."""
@@ -175,6 +178,7 @@ def test_hostile_files_with_fitting_checksums_are_one_error_or_an_image(data):
     assert image.size <= 4000
 
 
+@settings(max_examples=FUZZ or 25, derandomize=not FUZZ)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_one_error(data):
     for bad in (data, b"\x89RIDE\r\n\x1a" + data, sealed(b"\x89RIDE\r\n\x1a\x01\x08\x01\x00" + data)):
