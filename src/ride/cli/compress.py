@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 from tyro.conf import Positional, arg
 
 from ride.atomic import write_bytes
+from ride.cli.compressed import targets
 from ride.cli.options import Options
-from ride.errors import CodecError, ConfigError, DataError, OutputError
+from ride.errors import CodecError, DataError
 
 if TYPE_CHECKING:
     from ride.codec import IntegerModel
@@ -44,9 +45,7 @@ class Command(Options):
 
         from ride.codec import load_integer
 
-        places = {source: self._target(source) for source in self.images}
-        if len(set(places.values())) < len(places):
-            raise ConfigError("two of the images would be written to one file: compress them into different folders")
+        places = targets(self.images, self.out, SUFFIX, self.force)
         model = load_integer(self.model)
         sizes = [self._compress(source, target, model) for source, target in places.items()]
         self.give({"files": sizes, "model": model.digest[:8].hex()})
@@ -54,20 +53,6 @@ class Command(Options):
     def kept(self) -> str:
         """Say what is there."""
         return "what was written is whole; give the images that are left"
-
-    def _target(self, source: Path) -> Path:
-        """Where the compressed image goes, checked before any work."""
-        if self.out is not None and not self.out.is_dir():
-            if len(self.images) > 1:
-                raise ConfigError(f"--out must be a folder that exists for {len(self.images)} images, not {self.out}")
-            if self.out.suffix.lower() != SUFFIX:
-                raise ConfigError(f"cannot write {self.out}: its name must end in {SUFFIX}")
-            target = self.out
-        else:
-            target = (self.out or source.parent) / f"{source.stem}{SUFFIX}"
-        if target.exists() and not self.force:
-            raise OutputError(f"{target} exists: give --force to overwrite it, or another --out")
-        return target
 
     def _compress(self, source: Path, target: Path, model: "IntegerModel") -> dict[str, Any]:
         """Write one file and say how large it is."""

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from tyro.conf import Positional, arg
 
-from ride.cli.compressed import read_compressed
+from ride.cli.compressed import read_compressed, targets
 from ride.cli.options import Options, counted
-from ride.errors import CodecError, ConfigError, DataError, OutputError
+from ride.errors import CodecError, DataError
 
 if TYPE_CHECKING:
     from ride.codec import IntegerModel
@@ -41,29 +41,13 @@ class Command(Options):
 
         from ride.codec import load_integer
 
-        places = {source: self._target(source) for source in self.files}
-        if len(set(places.values())) < len(places):
-            raise ConfigError("two of the images would be written to one file: give them different folders")
+        places = targets(self.files, self.out, ".png", self.force)
         model = load_integer(self.model) if self.model else None
         self.give({"files": [self._decompress(source, target, model) for source, target in places.items()]})
 
     def kept(self) -> str:
         """Say what is there."""
         return "what was written is whole; give the files that are left"
-
-    def _target(self, source: Path) -> Path:
-        """Where the image goes, checked before any work."""
-        if self.out is not None and not self.out.is_dir():
-            if len(self.files) > 1:
-                raise ConfigError(f"--out must be a folder that exists for {len(self.files)} files, not {self.out}")
-            if self.out.suffix.lower() != ".png":
-                raise ConfigError(f"cannot write {self.out}: its name must end in .png")
-            target = self.out
-        else:
-            target = (self.out or source.parent) / f"{source.stem}.png"
-        if target.exists() and not self.force:
-            raise OutputError(f"{target} exists: give --force to overwrite it, or another --out")
-        return target
 
     def _decompress(self, source: Path, target: Path, model: "IntegerModel | None") -> dict[str, Any]:
         """Write one image."""
