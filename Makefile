@@ -12,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export OMP_WAIT_POLICY := PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test demo lint format bench bench-gpu clean
+.PHONY: help setup test fuzz demo lint format bench bench-gpu clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ $(STAMP): pyproject.toml constraints.txt $(wildcard src/ride/native/*.[ch])
 
 test: lint ## Linter, type checker and all tests
 	$(BIN)/pytest
+
+fuzz: $(STAMP) ## Damage compressed files in 20,000 new ways
+	RIDE_FUZZ=20000 $(BIN)/pytest tests/codec/test_images.py -k "hostile or any_bytes"
 
 demo: $(STAMP) ## The main job in a few minutes: train, compare, score, sample, draw into demo/
 	$(BIN)/ride demo --out demo

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ride.data import Picture, dequantize, open_pictures
-    from ride.errors import ConfigError, DataError, ModelError, OutputError, RideError
+    from ride.errors import CodecError, ConfigError, DataError, ModelError, OutputError, RideError
     from ride.evaluation import Rate, evaluate, log_prob_map
     from ride.generation.inpainting import inpaint
     from ride.generation.maximum import most_probable
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = [
     "MCGSM",
     "RIDE",
+    "CodecError",
     "ConditionalWhitening",
     "ConfigError",
     "DataError",
@@ -62,7 +63,7 @@ __all__ = [
 
 _PLACES = {
     "ride.data": ("Picture", "dequantize", "open_pictures"),
-    "ride.errors": ("ConfigError", "DataError", "ModelError", "OutputError", "RideError"),
+    "ride.errors": ("CodecError", "ConfigError", "DataError", "ModelError", "OutputError", "RideError"),
     "ride.evaluation": ("Rate", "evaluate", "log_prob_map"),
     "ride.generation.inpainting": ("inpaint",),
     "ride.generation.maximum": ("most_probable",),

@@ -23,3 +23,7 @@ class OutputError(RideError):
 
 class RankError(RideError):
     """The processes of a run on several have lost each other, or were not started alike."""
+
+
+class CodecError(RideError):
+    """A compressed file that cannot be decoded: truncated, altered, made by another version or for another model."""

@@ -11,7 +11,7 @@ import safetensors.torch
 import torch
 
 from ride.errors import ConfigError, ModelError, OutputError
-from ride.models import files
+from ride.models import files, sealed
 from ride.models.files import bundled_names, load, load_card, save
 from ride.models.ride import RIDE, RIDEConfig
 
@@ -43,7 +43,7 @@ def rewrite(path, change):
     texts = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])["__metadata__"]
     del texts["sha256"]
     change(texts, tensors)
-    texts["sha256"] = files._digest(texts, tensors)
+    texts["sha256"] = sealed.digest(texts, tensors)
     path.write_bytes(safetensors.torch.save(tensors, texts))
 
 

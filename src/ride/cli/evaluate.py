@@ -101,9 +101,10 @@ class Command(Options):
         """Say so where a rate is so low that memory has run away."""
         bad = [picture for picture in rate.pictures if picture.bits_per_pixel < LEAST_RATE]
         if bad and self.tile is None:
+            first = f"{counted(len(bad), 'image')}, {Path(bad[0].name).name} the first,"
             print(
-                f"ride: note: {counted(len(bad), 'image')}, {Path(bad[0].name).name} the first, got a rate below {LEAST_RATE} bit/px, "
-                "which the mean should not be taken of: memory may have run away there; --tile 64 keeps it in bounds",
+                f"ride: note: {first} got a rate below {LEAST_RATE} bit/px, which the mean should not be taken of: "
+                "memory may have run away there; --tile 64 keeps it in bounds",
                 file=sys.stderr,
             )
 

@@ -18,9 +18,13 @@ COMMANDS = {
     "sample": "draw images from a model: texture synthesis",
     "inpaint": "fill holes by draws from the posterior of a model",
     "texture": "learn one texture and draw more of it",
+    "compress": "store gray images without loss in fewer bytes than other codecs",
+    "decompress": "bring back the images that compress has stored",
+    "info": "what a compressed file holds",
     "train": "fit a model to your images",
     "deadleaves": "write images of dead leaves, the standard synthetic data",
     "reproduce": "the paper's tables: fit, score and print a row beside the paper's figure",
+    "quantize": "make the integer model that compress needs from a trained one",
     "models": "the trained models that come with ride, and how they were made",
 }
 """Each is the class `Command` of the module of that name; nothing is imported before it is needed."""

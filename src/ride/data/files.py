@@ -55,6 +55,15 @@ def readers(path: Path, channels: int) -> Iterator[Reader]:
         yield lambda: _fitted(str(path), _decode(path), channels)
 
 
+def stored_pixels(path: Path) -> NDArray[np.generic]:
+    """The pixels of a picture as they are stored, turned upright: [H, W] or [H, W, 3] of uint8, uint16 or float32.
+
+    Raises:
+        DataError: the file cannot be read, or some of its pixels' bits cannot; it is named.
+    """
+    return _decode(path)
+
+
 @contextmanager
 def _naming(path: Path) -> Iterator[None]:
     """Turn what libraries raise about a file into a DataError that names it."""

@@ -1,6 +1,5 @@
 """Model files: safetensors with the configuration, a card and a checksum; nothing is ever unpickled."""
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -8,14 +7,12 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, get_type_hints
 
-import safetensors
-import safetensors.torch
 import torch
 from torch import Tensor
 
-from ride.atomic import write_bytes
 from ride.errors import ConfigError, ModelError
 from ride.models.ride import RIDE, RIDEConfig
+from ride.models.sealed import open_sealed, write_sealed
 
 FORMAT = "ride"
 SCHEMA = 1
@@ -39,7 +36,7 @@ def save(model: RIDE, path: str | Path, card: Mapping[str, Any]) -> None:
         }
     except (TypeError, ValueError) as error:
         raise ConfigError(f"the card of {path} must hold only what JSON can: {error}") from error
-    write_bytes(path, safetensors.torch.save(tensors, {**texts, "sha256": _digest(texts, tensors)}))
+    write_sealed(path, texts, tensors)
 
 
 def load(path: str | Path) -> RIDE:
@@ -74,27 +71,7 @@ def bundled_names() -> list[str]:
 def _read(path: str | Path) -> tuple[str, dict[str, str], dict[str, Tensor]]:
     """Return what to call the file, its metadata and its tensors, all verified against the checksum."""
     source, data = _bytes(path)
-    try:
-        tensors = safetensors.torch.load(data)
-        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
-    except (safetensors.SafetensorError, ValueError, KeyError, RuntimeError) as error:
-        # Only now: a model file may begin with the same bytes, as the length of its header has it.
-        if data.startswith((b"PK\x03\x04", b"\x80")):
-            raise ModelError(
-                f"{source} is a pickle, which is never opened: give a .safetensors file of ride's"
-            ) from error
-        raise ModelError(f"{source} is not a model file or is damaged: {error}") from error
-    texts: dict[str, str] = header.get("__metadata__", {})
-    if texts.get("format") != FORMAT:
-        raise ModelError(f"{source} was not written by ride: it is a safetensors file of something else")
-    checksum = texts.pop("sha256", None)
-    if texts.get("schema") != str(SCHEMA):
-        raise ModelError(
-            f"{source} has schema {texts.get('schema')} and this version of ride reads {SCHEMA}: update ride"
-        )
-    if checksum != _digest(texts, tensors):
-        raise ModelError(f"{source} is damaged: its contents do not match its checksum")
-    return source, texts, tensors
+    return source, *open_sealed(source, data, FORMAT, SCHEMA)
 
 
 def _bytes(path: str | Path) -> tuple[str, bytes]:
@@ -146,16 +123,3 @@ def _check_tensors(source: str, expected: Mapping[str, Tensor], found: Mapping[s
     floating = {tensor.dtype for tensor in found.values() if tensor.is_floating_point()}
     if len(floating) > 1:
         raise ModelError(f"{source} mixes tensors of {len(floating)} floating point types")
-
-
-def _digest(texts: Mapping[str, str], tensors: Mapping[str, Tensor]) -> str:
-    """Return the SHA-256 of the metadata and of every tensor's name, type, shape and bytes."""
-    digest = hashlib.sha256()
-    for key in sorted(texts):
-        digest.update(json.dumps([key, texts[key]]).encode())
-    for name in sorted(tensors):
-        tensor = tensors[name]
-        raw = tensor.contiguous().flatten().view(torch.uint8).numpy().tobytes()
-        digest.update(json.dumps([name, str(tensor.dtype), list(tensor.shape), len(raw)]).encode())
-        digest.update(raw)
-    return digest.hexdigest()

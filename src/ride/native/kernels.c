@@ -89,6 +89,8 @@ static const double INVERSE_FACTORIAL[] = {
 #include "slstm.h"
 #include "mcgsm.h"
 
+#include "codec.h"
+
 /* The functions are called through their addresses; the module exists so that it is built and found as one. */
 static struct PyModuleDef definition = {
     PyModuleDef_HEAD_INIT, "_kernels", "Pointwise kernels, called through ctypes.", -1, 0, 0, 0, 0, 0,

@@ -1,0 +1,52 @@
+"""`ride quantize`."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from tyro.conf import Positional, arg
+
+from ride.cli.options import Options, output_file
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command(Options):
+    """Make the integer model of a trained one, for `ride compress`.
+
+    Its arithmetic has one answer on every machine, so that what one has compressed another can decompress. Files name
+    the model they were compressed with: keep it as long as them. A model of gray images with one spatial LSTM or more.
+    """
+
+    model: Annotated[Positional[str], arg(metavar="MODEL")]
+    """A bundled name (`ride models` lists them), a run directory or a .safetensors file."""
+    out: Path
+    """File to write, .safetensors."""
+    data: str | None = None
+    """Gray images of 8 bits (folder, glob, image) on which to measure what integers cost."""
+    limit: int | None = None
+    """Measure on the first so many images only."""
+
+    def run(self) -> None:
+        """Quantise and write."""
+        self.start()
+        out = output_file(self.out, (".safetensors",))
+
+        from ride.codec import quantize, save_integer
+        from ride.models.files import load, load_card
+
+        model = load(self.model)
+        integers = quantize(model)
+        card: dict[str, Any] = {"made": "by ride quantize", "of": load_card(self.model)}
+        loss = None
+        if self.data is not None:
+            from ride.codec.loss import measure
+
+            pictures = self.open_pictures(self.data, channels=1, limit=self.limit, part="test")
+            with self.progress("measuring") as progress:
+                loss = measure(model, integers, pictures, progress)
+            card["loss"] = asdict(loss)
+            self.say(str(loss))
+        save_integer(integers, out, card)
+        name = integers.digest[:8].hex()
+        self.say(f"wrote {out}, the integer model {name}")
+        self.give({"written": [str(out)], "digest": name, "loss": asdict(loss) if loss else None})

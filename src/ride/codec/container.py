@@ -1,0 +1,133 @@
+"""The bytes around the tiles: header, table of tiles, checksums. docs/codec.md describes them for other programs."""
+
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+from math import ceil
+
+from ride.errors import CodecError
+
+MAGIC = b"\x89RIDE\r\n\x1a"
+"""Not text, and altered by whatever takes it for text."""
+VERSION = 1
+HEADER = struct.Struct("<8sBBBBIII8s")
+"""Magic, version, bits of a channel, channels, 0, rows, columns, side of a tile, digest of the model."""
+ENTRY = struct.Struct("<BIII")
+"""Kind of a tile, its bytes, CRC-32 of the bytes and of the pixels."""
+CHECKSUM = struct.Struct("<I")
+SIDES = (16, 1024)
+"""The least and the largest side of a tile."""
+DEFAULT_SIDE = 512
+LARGEST_SIDE = 2**31 - 1
+NO_MODEL = bytes(8)
+
+
+class Kind(IntEnum):
+    """How a tile is coded."""
+
+    CONSTANT = 0
+    RAW = 1
+    DEFLATED = 2
+    MODEL = 3
+    MODEL_OF_LEVELS = 4
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A tile in the table: its kind, the bytes of its stream, CRC-32 of these and of its pixels row by row."""
+
+    kind: Kind
+    size: int
+    stream_crc: int
+    pixel_crc: int
+
+
+@dataclass(frozen=True)
+class Info:
+    """What a compressed file says of itself.
+
+    Args:
+        rows, columns: of the image.
+        side: of a tile; those at the right and lower border may be smaller.
+        depth: bits of a channel.
+        channels: of a pixel.
+        model: the first 8 bytes of the digest of the model; zeros where no tile needs one.
+        tiles: plane after plane, in raster order.
+    """
+
+    rows: int
+    columns: int
+    side: int
+    depth: int
+    channels: int
+    model: bytes
+    tiles: tuple[Entry, ...]
+
+    @property
+    def planes(self) -> int:
+        """How many planes of bytes there are."""
+        return self.channels * self.depth // 8
+
+    @property
+    def start(self) -> int:
+        """Where the streams begin."""
+        return HEADER.size + len(self.tiles) * ENTRY.size + CHECKSUM.size
+
+
+def boxes(rows: int, columns: int, side: int) -> Iterator[tuple[slice, slice]]:
+    """The tiles of an image in raster order."""
+    for top in range(0, rows, side):
+        for left in range(0, columns, side):
+            yield slice(top, min(top + side, rows)), slice(left, min(left + side, columns))
+
+
+def join(info: Info, streams: list[bytes]) -> bytes:
+    """The whole file."""
+    head = HEADER.pack(
+        MAGIC, VERSION, info.depth, info.channels, 0, info.rows, info.columns, info.side, info.model
+    ) + b"".join(ENTRY.pack(tile.kind, tile.size, tile.stream_crc, tile.pixel_crc) for tile in info.tiles)
+    return head + CHECKSUM.pack(zlib.crc32(head)) + b"".join(streams)
+
+
+def parse(data: bytes, most_pixels: int) -> Info:
+    """Header and table of a compressed file, nothing of which is believed before its checksum is seen to fit.
+
+    Raises:
+        CodecError: the bytes are no such file, of a later version, damaged, or claim more pixels than `most_pixels`.
+    """
+    if not data.startswith(MAGIC):
+        raise CodecError("this is no image that ride has compressed")
+    if len(data) < HEADER.size:
+        raise CodecError("the file is truncated within its header")
+    _, version, depth, channels, zero, rows, columns, side, model = HEADER.unpack_from(data)
+    if version != VERSION:
+        raise CodecError(f"the file has version {version} and this version of ride reads {VERSION}: update ride")
+    if not (1 <= rows <= LARGEST_SIDE and 1 <= columns <= LARGEST_SIDE and SIDES[0] <= side <= SIDES[1]):
+        raise CodecError(f"the file is damaged: it claims {rows} x {columns} pixels in tiles of {side}")
+    if depth not in (8, 16) or channels not in (1, 3) or zero:
+        raise CodecError(
+            f"the file claims {channels} channels of {depth} bits, which this version of ride cannot read"
+        )
+    planes = channels * depth // 8
+    # In Python's integers, before anything of that size is made.
+    if rows * columns * planes > most_pixels:
+        raise CodecError(
+            f"the file claims {rows} x {columns} pixels, in all channels more than the {most_pixels:,} allowed:"
+            " allow more if you trust it"
+        )
+    count = planes * ceil(rows / side) * ceil(columns / side)
+    end = HEADER.size + count * ENTRY.size
+    if len(data) < end + CHECKSUM.size:
+        raise CodecError(f"the file is truncated within the table of its {count} tiles, or its header is damaged")
+    if CHECKSUM.unpack_from(data, end)[0] != zlib.crc32(data[:end]):
+        raise CodecError("the file is damaged: its header does not match its checksum")
+    tiles = tuple(_entry(*ENTRY.unpack_from(data, HEADER.size + k * ENTRY.size)) for k in range(count))
+    return Info(rows, columns, side, depth, channels, model, tiles)
+
+
+def _entry(kind: int, size: int, stream_crc: int, pixel_crc: int) -> Entry:
+    if kind not in list(Kind):
+        raise CodecError(f"the file has a tile of kind {kind}, which this version of ride cannot read")
+    return Entry(Kind(kind), size, stream_crc, pixel_crc)

@@ -1,0 +1,105 @@
+"""Files of integer models: safetensors with a card and a checksum; nothing is ever unpickled."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import fields
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ride.codec.integer import IntegerHead, IntegerLayer, IntegerModel, Integers, Tables
+from ride.errors import ConfigError, ModelError
+from ride.models.neighborhood import Neighborhood
+from ride.models.sealed import open_sealed, write_sealed
+
+FORMAT = "ride-integer"
+SCHEMA = 1
+WIDE = (".bias", ".eta")
+"""Numbers that need 64 bits; all others have 32."""
+
+
+def save_integer(model: IntegerModel, path: str | Path, card: Mapping[str, Any]) -> None:
+    """Write an integer model and its card whole or not at all.
+
+    Raises `OutputError` where it cannot be written, `ConfigError` for a card that JSON cannot hold, `ModelError` for a
+    number that its type cannot hold.
+    """
+    tensors = {}
+    for name, values in model.arrays().items():
+        kind = np.int64 if name.endswith(WIDE) else np.int32
+        if values.size and max(-int(values.min()), int(values.max())) > np.iinfo(kind).max:
+            raise ModelError(f"cannot write {path}: {name} has numbers of more than 32 bits")
+        tensors[name] = torch.from_numpy(values.astype(kind))
+    try:
+        text = json.dumps(dict(card), allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"the card of {path} must hold only what JSON can: {error}") from error
+    texts = {"format": FORMAT, "schema": str(SCHEMA), "neighborhood": str(model.neighborhood.width), "card": text}
+    write_sealed(path, texts, tensors)
+
+
+def load_integer(path: str | Path) -> IntegerModel:
+    """Read an integer model from a file or by the name of a bundled one.
+
+    Raises `ModelError` for anything but an intact file of an integer model that can be evaluated exactly.
+    """
+    source, texts, tensors = _read(path)
+    arrays = {name: _integers(source, name, tensor) for name, tensor in tensors.items()}
+    depth = sum(name.endswith(".weight") for name in arrays if name.startswith("layers."))
+    try:
+        model = IntegerModel(
+            Neighborhood(int(texts["neighborhood"])),
+            tuple(
+                IntegerLayer(arrays[f"layers.{number}.weight"], arrays[f"layers.{number}.bias"])
+                for number in range(depth)
+            ),
+            IntegerHead(**{part.name: arrays[f"head.{part.name}"] for part in fields(IntegerHead)}),
+            Tables(**{part.name: arrays[f"tables.{part.name}"] for part in fields(Tables)}),
+        )
+    except (KeyError, ValueError, IndexError) as error:
+        raise ModelError(f"{source} is not a whole integer model: {error}") from error
+    except ModelError as error:
+        raise ModelError(f"{source} cannot be used: {error}") from error
+    if model.arrays().keys() != arrays.keys():
+        raise ModelError(f"{source} has unknown parts: {', '.join(sorted(arrays.keys() - model.arrays().keys()))}")
+    return model
+
+
+def load_integer_card(path: str | Path) -> dict[str, Any]:
+    """Read the card of an integer model, found and checked like `load_integer` does."""
+    card: dict[str, Any] = json.loads(_read(path)[1]["card"])
+    return card
+
+
+def bundled_integers() -> list[str]:
+    """Names of the integer models that come with the package."""
+    folder = resources.files("ride").joinpath("codec", "bundled")
+    names = [entry.name for entry in folder.iterdir()] if folder.is_dir() else []
+    return sorted(name.removesuffix(".safetensors") for name in names if name.endswith(".safetensors"))
+
+
+def _read(path: str | Path) -> tuple[str, dict[str, str], dict[str, Tensor]]:
+    if str(path) in bundled_integers():
+        data = resources.files("ride").joinpath("codec", "bundled", f"{path}.safetensors").read_bytes()
+        source = f"the bundled integer model {path}"
+    else:
+        source = str(path)
+        try:
+            data = Path(path).read_bytes()
+        except OSError as error:
+            known = ", ".join(bundled_integers()) or "none"
+            raise ModelError(
+                f"cannot read the integer model {path}: {error.strerror}; give a file that `ride quantize` has made"
+                f" or a bundled one ({known})"
+            ) from error
+    return source, *open_sealed(source, data, FORMAT, SCHEMA)
+
+
+def _integers(source: str, name: str, tensor: Tensor) -> Integers:
+    if tensor.dtype != (torch.int64 if name.endswith(WIDE) else torch.int32):
+        raise ModelError(f"{source} has numbers of type {tensor.dtype} in {name}")
+    return tensor.numpy().astype(np.int64)

@@ -1,0 +1,110 @@
+"""Coding the tiles of an image, each in the shortest way."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ride.codec.container import Kind
+from ride.codec.integer import IntegerModel
+from ride.codec.modelled import SYMBOLS, Plan, decode_tiles, encode_tiles
+from ride.codec.plain import deflate, inflate
+from ride.codec.sheet import Shape
+from ride.errors import CodecError
+from ride.progress import Progress
+
+Levels = NDArray[np.uint8]
+Size = tuple[int, int]
+GAPS = 8
+"""Missing levels between the least and the largest that make a list of those present worth its 32 bytes."""
+ALL_LEVELS = np.arange(SYMBOLS).astype(np.uint8)
+LIST_BYTES = SYMBOLS // 8
+
+
+class Coded(NamedTuple):
+    """A tile as bytes."""
+
+    kind: Kind
+    stream: bytes
+
+
+def shortest(model: IntegerModel, tiles: list[Levels], progress: Progress | None = None) -> list[Coded]:
+    """Each tile in the shortest way."""
+    coded = [without_model(tile) for tile in tiles]
+    trying = [k for k, (kind, _) in enumerate(coded) if kind != Kind.CONSTANT]
+    if not trying:
+        return coded
+    heads = [_head(tiles[k]) for k in trying]
+    plans = [_plan(kind, head, _size(tiles[k])) for k, (kind, head) in zip(trying, heads, strict=True)]
+    streams = encode_tiles(model, [tiles[k] for k in trying], plans, progress)
+    for k, (kind, head), stream in zip(trying, heads, streams, strict=True):
+        coded[k] = min(coded[k], Coded(kind, head + stream), key=lambda one: len(one.stream))
+    return coded
+
+
+def without_model(tile: Levels) -> Coded:
+    """A tile in the shortest way that needs no model."""
+    if (tile == tile[0, 0]).all():
+        return Coded(Kind.CONSTANT, bytes([tile[0, 0]]))
+    return min(Coded(Kind.RAW, tile.tobytes()), Coded(Kind.DEFLATED, deflate(tile)), key=lambda one: len(one.stream))
+
+
+def restored(
+    model: IntegerModel | None, coded: list[Coded], sizes: list[Size], progress: Progress | None = None
+) -> list[Levels | CodecError]:
+    """The pixels of tiles of so many rows and columns, or what is wrong with them."""
+    tiles: list[Levels | CodecError] = []
+    plans: dict[int, Plan] = {}
+    for k, ((kind, stream), size) in enumerate(zip(coded, sizes, strict=True)):
+        try:
+            if kind >= Kind.MODEL:
+                plans[k] = _plan(kind, stream, size)
+            tiles.append(np.zeros((0, 0), np.uint8) if k in plans else _plain(kind, stream, size))
+        except CodecError as error:
+            tiles.append(error)
+    if plans:
+        assert model is not None
+        streams = [coded[k].stream[_head_bytes(coded[k].kind) :] for k in plans]
+        for k, tile in zip(plans, decode_tiles(model, list(plans.values()), streams, progress), strict=True):
+            tiles[k] = (
+                CodecError("a tile is damaged: its stream does not end with its pixels") if tile is None else tile
+            )
+    return tiles
+
+
+def _plain(kind: Kind, stream: bytes, size: Size) -> Levels:
+    if kind == Kind.DEFLATED:
+        return inflate(stream, *size)
+    if len(stream) != (1 if kind == Kind.CONSTANT else size[0] * size[1]):
+        raise CodecError("a tile is damaged: it has too many bytes or too few")
+    return np.broadcast_to(np.frombuffer(stream, np.uint8).reshape(-1, size[1] if kind == Kind.RAW else 1), size)
+
+
+def _head(tile: Levels) -> tuple[Kind, bytes]:
+    """How a model codes a tile: the level above it and, where it leaves levels out, a bit for each level."""
+    present = np.unique(tile)
+    above = bytes([tile[0, 0]])
+    if int(present[-1]) - int(present[0]) + 1 - len(present) < GAPS:
+        return Kind.MODEL, above
+    return Kind.MODEL_OF_LEVELS, above + np.packbits(np.isin(ALL_LEVELS, present), bitorder="little").tobytes()
+
+
+def _head_bytes(kind: Kind) -> int:
+    return 1 if kind == Kind.MODEL else 1 + LIST_BYTES
+
+
+def _plan(kind: Kind, stream: bytes, size: Size) -> Plan:
+    """What a model has to know about a tile, from the beginning of its stream."""
+    if len(stream) < _head_bytes(kind):
+        raise CodecError("a tile is damaged: its stream has no beginning")
+    levels = ALL_LEVELS
+    if kind == Kind.MODEL_OF_LEVELS:
+        bits = np.frombuffer(stream[1 : 1 + LIST_BYTES], np.uint8)
+        levels = ALL_LEVELS[np.unpackbits(bits, bitorder="little").astype(bool)]
+        if not len(levels):
+            raise CodecError("a tile is damaged: it lists no level")
+    return Plan(Shape(*size, stream[0]), levels)
+
+
+def _size(tile: Levels) -> Size:
+    return tile.shape[0], tile.shape[1]

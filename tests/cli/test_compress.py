@@ -1,0 +1,135 @@
+"""`ride quantize`, `compress`, `info` and `decompress`, as a person types them."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from tests.cli.conftest import Ran, complaint, run_apart
+from tests.codec.small import smooth_image
+
+Ride = Callable[..., Ran]
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    """A smooth gray image of 20 x 24 pixels."""
+    path = tmp_path / "photo.png"
+    Image.fromarray(smooth_image(20, 24)).save(path)
+    return path
+
+
+def pixels_of(path: Path):
+    with Image.open(path) as image:
+        return np.asarray(image)
+
+
+def test_there_and_back(photo: Path, tmp_path: Path):
+    ran = run_apart("compress", photo, "--threads", 1)
+    assert (ran.status, ran.err) == (0, "")
+    packed = tmp_path / "photo.ride"
+    assert ran.out.startswith(f"wrote {packed}, 20 x 24 pixels in {packed.stat().st_size:,} bytes, ")
+    assert ran.out.endswith("bit/px, verified\n")
+    out = tmp_path / "back.png"
+    ran = run_apart("decompress", packed, "-o", out, "--json")
+    assert (ran.status, ran.err) == (0, "")
+    assert json.loads(ran.out)["files"] == [{"source": str(packed), "written": str(out), "size": [20, 24], "lost": []}]
+    assert np.array_equal(pixels_of(out), pixels_of(photo))
+
+
+def test_many_images_and_a_model_of_ones_own(ride: Ride, model: Path, photos: Path, tmp_path: Path):
+    integers, out = tmp_path / "integers.safetensors", tmp_path / "out"
+    out.mkdir()
+    ran = ride("quantize", model, "--out", integers, "--data", photos, "--limit", 2)
+    assert ran.status == 0
+    assert "bit/px on 344 pixels of 2 images" in ran.out
+    assert f"wrote {integers}, the integer model " in ran.out
+    Image.fromarray(smooth_image(33, 20)).save(photos / "b.png")
+    files = sorted(photos.glob("*.png"))
+    ran = ride("compress", *files, "--out", out, "--model", integers, "--tile", 16)
+    assert ran.status == 0
+    packed = [out / f"{file.stem}.ride" for file in files]
+    assert ride("decompress", *packed, "--model", integers).status == 0
+    for file, one in zip(files, packed, strict=True):
+        assert np.array_equal(pixels_of(one.with_suffix(".png")), pixels_of(file))
+    other = tmp_path / "other.ride"
+    assert ride("compress", files[1], "--out", other).status == 0
+    assert "the given one is another" in complaint(ride("decompress", other, "--model", integers))
+
+
+@pytest.mark.parametrize("pixels", [np.full((4, 5), 300, np.uint16), np.full((4, 5, 3), [1, 200, 7], np.uint8)])
+def test_depth_and_colour_are_kept(ride: Ride, tmp_path: Path, pixels: np.ndarray):
+    source, out = tmp_path / "a.png", tmp_path / "b.png"
+    Image.fromarray(pixels).save(source)
+    assert ride("compress", source).status == 0
+    assert ride("decompress", source.with_suffix(".ride"), "--out", out).status == 0
+    again = pixels_of(out)
+    assert again.shape == pixels.shape
+    assert np.array_equal(again, pixels)
+
+
+def test_info_says_what_is_there(ride: Ride, photo: Path, tmp_path: Path):
+    assert ride("compress", photo).status == 0
+    packed = tmp_path / "photo.ride"
+    said = ride("info", packed).out
+    assert "20 x 24 pixels, gray, 8 bits" in said
+    assert "1 tile of 512 x 512: 1 model" in said
+    assert "model: bsds300" in said
+    facts = json.loads(ride("info", packed, "--json").out)
+    assert (facts["size"], facts["tiles"], facts["whole"]) == ([20, 24], {"model": 1}, True)
+    packed.write_bytes(packed.read_bytes()[:-3])
+    assert "truncated" in ride("info", packed).out
+
+
+def test_damage_is_refused_or_cut_out(ride: Ride, photo: Path, tmp_path: Path):
+    assert ride("compress", photo, "--tile", 16).status == 0
+    packed = tmp_path / "photo.ride"
+    data = bytearray(packed.read_bytes())
+    data[-1] ^= 1
+    packed.write_bytes(data)
+    out = tmp_path / "out.png"
+    error = complaint(ride("decompress", packed, "--out", out))
+    assert f"cannot decompress {packed}: " in error
+    assert "damaged in the tile of rows 16 to 19 and columns 16 to 23" in error
+    assert not out.exists()
+    ran = ride("decompress", packed, "--out", out, "--salvage")
+    assert ran.status == 0
+    assert "with 1 tile lost" in ran.out
+    expected = smooth_image(20, 24)
+    expected[16:, 16:] = 0
+    assert np.array_equal(pixels_of(out), expected)
+
+
+def test_what_does_not_come_back_is_not_written(
+    ride: Ride, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("ride.codec.decode", lambda *words, **names: np.zeros((20, 24), np.uint8))
+    assert "nothing was written" in complaint(ride("compress", photo))
+    assert not (tmp_path / "photo.ride").exists()
+    assert ride("compress", photo, "--no-verify").status == 0
+
+
+def test_bad_input_is_one_line(ride: Ride, photo: Path, tmp_path: Path):
+    floats, packed = tmp_path / "floats.tiff", tmp_path / "packed.ride"
+    Image.fromarray(np.zeros((4, 4), np.float32)).save(floats)
+    packed.write_bytes(b"nothing")
+    (tmp_path / "there.ride").write_bytes(b"")
+    for words, part in (
+        (("compress", tmp_path / "none.png"), "none.png"),
+        (("compress", floats), "float32"),
+        (("compress", photo, "--out", tmp_path / "a.png"), "must end in .ride"),
+        (("compress", photo, photo.with_name("b.png"), "--out", tmp_path / "a.ride"), "folder"),
+        (("compress", photo, "--out", tmp_path / "there.ride"), "--force"),
+        (("compress", photo, "--tile", 8), "16 to 1024"),
+        (("compress", photo, "--model", tmp_path / "none"), "ride quantize"),
+        (("decompress", packed), "no image that ride has compressed"),
+        (("decompress", tmp_path / "none.ride"), "cannot read"),
+        (("decompress", packed, "--out", tmp_path / "a.jpg"), "must end in .png"),
+        (("decompress", packed, "--out", photo), "--force"),
+        (("info", packed), "no image that ride has compressed"),
+        (("quantize", "bsds300", "--out", tmp_path / "a.png"), ".safetensors"),
+    ):
+        assert part in complaint(ride(*words))
+    assert sorted(path.name for path in tmp_path.glob("*.ride")) == ["packed.ride", "there.ride"]

@@ -1,0 +1,93 @@
+"""Integer models are evaluated exactly or not at all, and come back from their files."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.codec.small import small_model
+
+from ride.codec import bundled_integers, load_integer, load_integer_card, save_integer
+from ride.codec.integer import IntegerLayer, prove
+from ride.errors import ConfigError, ModelError
+from ride.models.files import load
+
+
+def test_the_bound_is_that_of_the_worst_input():
+    weight, largest = np.array([[3, -4], [1, 1]]), np.array([2**40, 2**50])
+    prove("it", weight, largest, np.array([2**53 - 3 * 2**40 - 2**52 - 1, 0]))
+    with pytest.raises(ModelError, match="sums of it may reach 2\\^54"):
+        prove("it", weight, largest, np.array([2**53 - 3 * 2**40 - 2**52, 0]))
+    with pytest.raises(ModelError, match="may reach"):
+        # Beyond 64 bits.
+        prove("it", np.array([[2**62, 2**62]]), np.array([2**62, 2**62]), np.array([0]))
+
+
+def test_models_that_would_round_are_refused():
+    model = small_model()
+    layer = model.layers[0]
+    for broken in (
+        {"layers": (IntegerLayer(layer.weight << 30, layer.bias),)},
+        {"layers": (IntegerLayer(layer.weight, layer.bias << 24),)},
+        {"head": replace(model.head, weight=model.head.weight << 18)},
+        {"head": replace(model.head, inverse=model.head.inverse << 24)},
+        {"head": replace(model.head, energy=model.head.energy << 12)},
+        {"head": replace(model.head, eta=model.head.eta << 20)},
+        {"head": replace(model.head, energy_bits=model.head.energy_bits + 30)},
+    ):
+        with pytest.raises(ModelError, match=r"exact|no sense"):
+            replace(model, **broken)
+
+
+def test_parts_that_do_not_fit_are_refused():
+    model = small_model()
+    layer, tables = model.layers[0], model.tables
+    for broken in (
+        {"layers": ()},
+        {"layers": (IntegerLayer(layer.weight[:, 1:], layer.bias),)},
+        {"layers": (IntegerLayer(layer.weight, layer.bias[1:]),)},
+        {"head": replace(model.head, eta=model.head.eta[1:])},
+        {"head": replace(model.head, energy=model.head.energy[:, :1])},
+        {"tables": replace(tables, sigmoid=tables.sigmoid[::-1])},
+        {"tables": replace(tables, normal=tables.normal + 2**23)},
+        {"tables": replace(tables, exp=tables.exp * 0)},
+    ):
+        with pytest.raises(ModelError, match="the integer model has"):
+            replace(model, **broken)
+
+
+def test_a_file_brings_back_the_model(tmp_path: Path):
+    model = small_model(3, 2)
+    save_integer(model, tmp_path / "m.safetensors", {"made": "here"})
+    again = load_integer(tmp_path / "m.safetensors")
+    assert again.digest == model.digest
+    assert again.neighborhood == model.neighborhood
+    assert all(np.array_equal(values, again.arrays()[name]) for name, values in model.arrays().items())
+    assert load_integer_card(tmp_path / "m.safetensors") == {"made": "here"}
+    assert small_model(3, 2, seed=5).digest != model.digest
+
+
+def test_files_that_are_no_integer_model(tmp_path: Path):
+    path = tmp_path / "m.safetensors"
+    with pytest.raises(ModelError, match=r"cannot read the integer model .*bsds300"):
+        load_integer(path)
+    save_integer(small_model(), path, {})
+    data = path.read_bytes()
+    path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    with pytest.raises(ModelError, match="checksum"):
+        load_integer(path)
+    path.write_bytes(data)
+    with pytest.raises(ModelError, match="in integers, for `ride compress`"):
+        load(path)
+    with pytest.raises(ConfigError, match="JSON"):
+        save_integer(small_model(), path, {"bad": object()})
+    assert path.read_bytes() == data
+
+
+def test_a_model_comes_with_the_package():
+    assert bundled_integers() == ["bsds300"]
+    model = load_integer("bsds300")
+    # Streams name it: another model needs another name.
+    assert model.digest[:8].hex() == "d64e8c5dabfa1532"
+    assert model.hidden == 64
+    assert "made" in load_integer_card("bsds300")

@@ -1,0 +1,101 @@
+"""Integers say what the trained model says."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import skimage.data
+import torch
+from tests.codec.small import smooth_image
+
+from ride.codec import quantize
+from ride.codec.loss import code_length, measure
+from ride.data import Picture
+from ride.errors import ConfigError, DataError
+from ride.models.files import load
+from ride.models.ride import RIDE, RIDEConfig
+
+TINY = RIDEConfig(neighborhood=3, hidden=3, components=2, scales=2, features=2)
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+def test_random_models_lose_less_than_a_thousandth(layers):
+    torch.manual_seed(3)
+    model = RIDE(replace(TINY, layers=layers))
+    image = smooth_image(24, 31)
+    model.fit_whitening([(torch.from_numpy(image.astype(np.float32)) + torch.rand(24, 31))[None] / 256])
+    with torch.no_grad():
+        for parameter in model.layers.parameters():
+            parameter.uniform_(-1, 1)
+        model.head.a.uniform_(-0.5, 0.5)
+        model.head.eta.normal_()
+        model.head.b.uniform_(-1, 1)
+        model.head.beta.uniform_(0, 1)
+    integers = quantize(model)
+    loss = measure(model, integers, [Picture("it", image, 256)])
+    assert abs(loss.code - loss.length) < 0.001 + 64 / image.size
+
+
+def test_the_bundled_model_loses_less_than_a_hundredth_of_a_bit():
+    model = load("bsds300")
+    image = skimage.data.camera()[200:264, 180:260]
+    integers = quantize(model)
+    loss = measure(model, integers, [Picture("it", image, 256)])
+    assert loss.length < 4
+    # A stream has a beginning of some bytes.
+    assert loss.code < loss.length + 0.005 + 64 / image.size
+    assert loss.pixels == image.size
+
+
+@pytest.mark.parametrize(
+    ("change", "part"),
+    [
+        ({"channels": 2}, "2 channels"),
+        ({"layers": 0}, "no spatial LSTM"),
+        ({"extended": True}, "extended"),
+        ({"features": None}, "full matrices"),
+        ({"means": True}, "means of their own"),
+    ],
+)
+def test_other_models_are_refused(change, part):
+    with pytest.raises(ConfigError, match=part):
+        quantize(RIDE(replace(TINY, **change)))
+
+
+def test_broken_models_are_refused():
+    model = RIDE(TINY)
+    with torch.no_grad():
+        model.head.eta[0, 0] = torch.nan
+    with pytest.raises(ConfigError, match="NaN"):
+        quantize(model)
+    model = RIDE(TINY)
+    with torch.no_grad():
+        model.head.alpha.fill_(60)
+    with pytest.raises(ConfigError, match="precisions"):
+        quantize(model)
+
+
+def test_the_code_length_is_that_of_the_density():
+    """Over a level the density is nearly constant where the mixture is wide, so that its logarithm counts."""
+    torch.manual_seed(4)
+    model = RIDE(TINY).double()
+    image = smooth_image(12, 15)
+    wide = torch.from_numpy(image / 256) + torch.rand(12, 15).double()
+    model.fit_whitening([wide[None]])
+    framed = np.pad(image, ((1, 0), (1, 1)))
+    framed[0], framed[1, [0, -1]] = image[0, 0], image[0, 0]
+    framed[2:, 0], framed[2:, -1] = image[:-1, 0], image[:-1, -1]
+    with torch.no_grad():
+        density = model.log_prob(torch.from_numpy((framed + 0.5) / 256)[None]).sum() / np.log(2)
+    length = code_length(model, image)
+    inside = length - 8 * image.size + float(density)
+    assert abs(inside) < 1e-3 * image.size
+
+
+def test_only_gray_images_of_8_bits_are_measured():
+    model = RIDE(TINY)
+    integers = quantize(model)
+    with pytest.raises(DataError, match="deep is not a gray image of 8 bits"):
+        measure(model, integers, [Picture("deep", smooth_image(4, 4).astype(np.uint16), 65536)])
+    with pytest.raises(DataError, match="at least one"):
+        measure(model, integers, [])
