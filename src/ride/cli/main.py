@@ -21,6 +21,7 @@ COMMANDS = {
     "train": "fit a model to your images",
     "deadleaves": "write images of dead leaves, the standard synthetic data",
     "reproduce": "the paper's tables: fit, score and print a row beside the paper's figure",
+    "app": "a page on this machine: inpainting, textures and likelihoods with a mouse",
     "models": "the trained models that come with ride, and how they were made",
 }
 """Each is the class `Command` of the module of that name; nothing is imported before it is needed."""

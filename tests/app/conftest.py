@@ -1,0 +1,200 @@
+"""The real page in a process of its own, and a real browser that nobody sees."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from shutil import which
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+SECONDS = 90.0
+"""How long a busy machine may take for anything here."""
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+CHROMIUM = which("chromium") or which("chromium-browser") or which("google-chrome")
+DRIVER = which("chromedriver")
+
+
+def missing() -> str:
+    """What is not there of all that the browser tests need."""
+    need = {"gradio": find_spec("gradio"), "selenium": find_spec("selenium"), "chromium": CHROMIUM}
+    return ", ".join(name for name, found in {**need, "chromedriver": DRIVER}.items() if not found)
+
+
+@dataclass(frozen=True)
+class App:
+    """A running `ride app`."""
+
+    address: str
+    process: subprocess.Popen[str]
+
+    def worked(self) -> float:
+        """Seconds of the processor that it has used."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def start(home: Path, *words: object) -> App:
+    """Start the page on a free port and wait until it answers."""
+    environment = {
+        **os.environ,
+        "HOME": str(home),
+        "TMPDIR": str(home),
+        "OMP_NUM_THREADS": "1",
+        "OMP_WAIT_POLICY": "PASSIVE",
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ride", "app", "--port", "0", "--json", "--threads", "1", *map(str, words)],
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=home,
+        # A process that ignores interrupts passes that on.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    assert process.stdout
+    line = process.stdout.readline()
+    assert line, "ride app ended at once"
+    return App(json.loads(line)["address"], process)
+
+
+@pytest.fixture(scope="session")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    """One page for all tests: they come as different visitors."""
+    running = start(tmp_path_factory.mktemp("home"))
+    try:
+        yield running
+    finally:
+        running.process.kill()
+        running.process.communicate()
+
+
+class Visitor:
+    """A browser with the page open."""
+
+    def __init__(self, profile: Path, address: str, width: int = 1280, height: int = 1000) -> None:
+        from selenium.webdriver import Chrome, ChromeOptions
+        from selenium.webdriver.chrome.service import Service
+
+        options = ChromeOptions()
+        options.binary_location = CHROMIUM or ""
+        for flag in (*FLAGS, f"--user-data-dir={profile}", f"--window-size={width},{height}"):
+            options.add_argument(flag)
+        options.set_capability("goog:loggingPrefs", {"performance": "ALL"})
+        self.driver = Chrome(options, Service(DRIVER))
+        self.driver.set_script_timeout(SECONDS)
+        self.hosts: set[str] = set()
+        self.go(address)
+
+    def go(self, address: str) -> None:
+        """Load the page and wait until it is there."""
+        self.driver.get(address)
+        self.until(lambda: self.find("#fill"), "the page")
+
+    def close(self) -> None:
+        """Leave."""
+        self.driver.quit()
+
+    def find(self, selector: str) -> Any:
+        """The first element that can be seen, or None."""
+        return next((e for e in self.driver.find_elements("css selector", selector) if e.is_displayed()), None)
+
+    def text(self, selector: str) -> str:
+        """What an element says; "" where there is none."""
+        script = "return document.querySelector(arguments[0])?.innerText ?? ''"
+        return str(self.driver.execute_script(script, selector))
+
+    def until(self, true: Callable[[], Any], what: str) -> Any:
+        """Wait for something."""
+        end = time.monotonic() + SECONDS
+        while time.monotonic() < end:
+            if found := true():
+                return found
+            time.sleep(0.1)
+        raise AssertionError(f"{what} did not come; the page says: {self.text('body')}")
+
+    def tab(self, name: str) -> None:
+        """Go to a tab."""
+        tabs = self.driver.find_elements("css selector", "button[role=tab]")
+        next(tab for tab in tabs if tab.text == name).click()
+
+    def press(self, selector: str) -> None:
+        """Press a button when it is there."""
+        button = self.until(lambda: self.find(selector), selector)
+        self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", button)
+        button.click()
+
+    def upload(self, path: Path) -> None:
+        """Give a file to the upload button of the tab that is open."""
+        panel = self.until(lambda: self.find("div[role=tabpanel]"), "a tab")
+        panel.find_element("css selector", "input[type=file]").send_keys(str(path))
+
+    def drag(self, *to: tuple[float, float]) -> None:
+        """Paint with the mouse through points of the canvas, given as shares of its width and height."""
+        from selenium.webdriver import ActionChains
+
+        canvas = self.until(lambda: self.find("#painter [data-loaded] canvas"), "the image to paint on")
+        self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", canvas)
+        size = canvas.size
+        points = [(round((x - 0.5) * size["width"]), round((y - 0.5) * size["height"])) for x, y in to]
+        chain = ActionChains(self.driver, duration=30).move_to_element_with_offset(canvas, *points[0]).click_and_hold()
+        for point in points[1:]:
+            chain = chain.move_to_element_with_offset(canvas, *point)
+        chain.release().perform()
+        self.until(lambda: "pixels missing" in self.text("#painter output"), "the hole")
+
+    def enter(self, label: str, value: float) -> None:
+        """Type a number beside a slider or into a field of the tab that is open."""
+        from selenium.webdriver.common.keys import Keys
+
+        box = self.until(lambda: self.find(f"div[role=tabpanel] input[type=number][aria-label*='{label}']"), label)
+        box.send_keys(Keys.CONTROL, "a")
+        box.send_keys(str(value), Keys.TAB)
+
+    def requested(self) -> set[str]:
+        """Hosts that the page has asked for anything, since the last call."""
+        found = set()
+        for entry in self.driver.get_log("performance"):  # type: ignore[attr-defined]
+            message = json.loads(entry["message"])["message"]
+            if message["method"] in ("Network.requestWillBeSent", "Network.webSocketCreated"):
+                url = message["params"].get("request", message["params"])["url"]
+                if not url.startswith(("data:", "blob:", "chrome:", "about:")):
+                    found.add(urlsplit(url).hostname or url)
+        return found
+
+
+@pytest.fixture
+def visit(app: App, tmp_path: Path) -> Iterator[Callable[..., Visitor]]:
+    """Open the page in as many browsers as a test wants."""
+    if absent := missing():
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"the page cannot be tested here without {absent}")
+        pytest.skip(f"the page is tested in a browser where there is {absent}")
+    visitors: list[Visitor] = []
+
+    def come(**settings: Any) -> Visitor:
+        visitors.append(Visitor(tmp_path / f"profile-{len(visitors)}", app.address, **settings))
+        return visitors[-1]
+
+    try:
+        yield come
+    finally:
+        for visitor in visitors:
+            visitor.close()
