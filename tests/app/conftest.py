@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from tests.cli.conftest import ride as ride
 
 SECONDS = 90.0
 """How long a busy machine may take for anything here."""
@@ -100,7 +101,6 @@ class Visitor:
         options.set_capability("goog:loggingPrefs", {"performance": "ALL"})
         self.driver = Chrome(options, Service(DRIVER))
         self.driver.set_script_timeout(SECONDS)
-        self.hosts: set[str] = set()
         self.go(address)
 
     def go(self, address: str) -> None:
@@ -160,6 +160,20 @@ class Visitor:
         chain.release().perform()
         self.until(lambda: "pixels missing" in self.text("#painter output"), "the hole")
 
+    def drawn_size(self) -> tuple[int, int]:
+        """Width and height of the image that is painted on, in its own pixels."""
+        script = "const c = document.querySelector('#painter canvas'); return [c.width, c.height]"
+        width, height = self.driver.execute_script(script)
+        return width, height
+
+    def loaded(self, selector: str) -> tuple[int, int]:
+        """Width and height of an image in its own pixels, 0 where there is none."""
+        script = (
+            "const i = document.querySelector(arguments[0]); return i ? [i.naturalWidth, i.naturalHeight] : [0, 0]"
+        )
+        width, height = self.driver.execute_script(script, selector)
+        return width, height
+
     def enter(self, label: str, value: float) -> None:
         """Type a number beside a slider or into a field of the tab that is open."""
         from selenium.webdriver.common.keys import Keys
@@ -167,6 +181,12 @@ class Visitor:
         box = self.until(lambda: self.find(f"div[role=tabpanel] input[type=number][aria-label*='{label}']"), label)
         box.send_keys(Keys.CONTROL, "a")
         box.send_keys(str(value), Keys.TAB)
+
+    def choose(self, label: str, option: str) -> None:
+        """Take an option of a list of the tab that is open."""
+        box = self.until(lambda: self.find(f"div[role=tabpanel] input[aria-label='{label}']"), label)
+        box.click()
+        self.until(lambda: self.find(f"ul[role=listbox] li[aria-label='{option}']"), option).click()
 
     def requested(self) -> set[str]:
         """Hosts that the page has asked for anything, since the last call."""
@@ -180,21 +200,33 @@ class Visitor:
         return found
 
 
-@pytest.fixture
-def visit(app: App, tmp_path: Path) -> Iterator[Callable[..., Visitor]]:
-    """Open the page in as many browsers as a test wants."""
+@pytest.fixture(scope="session")
+def browsers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Visitor]]:
+    """Starts as many browsers as the tests want; none is left."""
     if absent := missing():
         if os.environ.get("CI") == "true":
             pytest.fail(f"the page cannot be tested here without {absent}")
         pytest.skip(f"the page is tested in a browser where there is {absent}")
-    visitors: list[Visitor] = []
+    started: list[Visitor] = []
 
-    def come(**settings: Any) -> Visitor:
-        visitors.append(Visitor(tmp_path / f"profile-{len(visitors)}", app.address, **settings))
-        return visitors[-1]
+    def come(address: str, **settings: Any) -> Visitor:
+        started.append(Visitor(tmp_path_factory.mktemp("profile"), address, **settings))
+        return started[-1]
 
     try:
         yield come
     finally:
-        for visitor in visitors:
+        for visitor in started:
             visitor.close()
+
+
+@pytest.fixture(scope="session")
+def _browser(browsers: Callable[..., Visitor], app: App) -> Visitor:
+    return browsers(app.address)
+
+
+@pytest.fixture
+def visitor(_browser: Visitor, app: App) -> Visitor:
+    """Somebody who has just opened the page."""
+    _browser.go(app.address)
+    return _browser

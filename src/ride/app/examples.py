@@ -17,6 +17,11 @@ def example_names() -> list[str]:
     return [name for name in FILES if _file(name).exists()] + [LEAVES]
 
 
+def first_of(*names: str) -> str:
+    """The first of these examples that is there, or another."""
+    return next((name for name in names if name in example_names()), LEAVES)
+
+
 @cache
 def example(name: str) -> Picture:
     """An image by its name.

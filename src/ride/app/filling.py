@@ -23,6 +23,8 @@ HEADER = "data:image/png;base64,"
 LONGEST = 4 * 2**20
 """Characters of what a browser may send as a mask."""
 
+DEVIATION = "posterior standard deviation, where 1 is the full range of gray"
+
 
 def painted(sent: str | None, picture: Picture) -> NDArray[np.bool_]:
     """The mask [H, W] that a visitor has painted on a picture, true where a pixel is missing.
@@ -38,7 +40,9 @@ def painted(sent: str | None, picture: Picture) -> NDArray[np.bool_]:
             raise DataError("there is no hole yet: paint one on the image with the mouse or a finger")
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            with Image.open(BytesIO(base64.b64decode(mask.removeprefix(HEADER), validate=True)), formats=["PNG"]) as hole:
+            with Image.open(
+                BytesIO(base64.b64decode(mask.removeprefix(HEADER), validate=True)), formats=["PNG"]
+            ) as hole:
                 if hole.size != picture.pixels.shape[1::-1]:
                     raise DataError("the hole was painted on another image: paint it again")
                 found = np.asarray(hole.convert("L")) >= 128
@@ -106,8 +110,8 @@ def check_request(missing: int, sweeps: int, chains: int, seed: int, limits: Lim
             raise ConfigError(f"{name} must be from {least} to {most:,} on this page, not {value}")
     if missing * chains > limits.hole:
         raise ConfigError(
-            f"{missing:,} missing pixels in {chains} chains are more than the page takes ({limits.hole:,} in all): paint a"
-            " smaller hole, or take fewer chains"
+            f"{missing:,} missing pixels in {chains} chains are more than the page takes ({limits.hole:,} in all):"
+            " paint a smaller hole, or take fewer chains"
         )
 
 
@@ -117,12 +121,12 @@ def shown(result: Inpainting, sweeps: int) -> str:
     cut = (slice(low[0], high[0]), slice(low[1], high[1]))
     given = result.image.clone()
     given[result.mask] = 1.0
-    warm = "" if len(result.kept) else f"from sweep {sweeps // 2 + 1} on; until then that of the draws now"
+    warm = "" if len(result.kept) else f"counts from sweep {sweeps // 2 + 1} on; until then, of the draws now"
     figures = [
         image("given", given[cut]),
         image("a draw", result.best[cut], "what could have been there"),
         image("posterior mean", result.mean[cut], warm or "of all draws that count"),
-        heat("uncertainty", result.std[cut], "of the full range", note=warm or "posterior standard deviation"),
+        heat("uncertainty", result.std[cut], within=result.mask[cut], note=warm or DEVIATION),
     ]
     line = f"Sweep {result.sweeps} of {sweeps}, {100 * result.accepted:.1f} % of proposals accepted"
     return side_by_side(figures, line)

@@ -25,7 +25,7 @@ class Limits:
     least: int = 16
     upload_bytes: int = 20 * 2**20
     upload_pixels: int = 25_000_000
-    hole: int = 20_000
+    hole: int = 10_000
     sweeps: int = 200
     chains: int = 4
     minutes: float = 10.0

@@ -6,10 +6,12 @@ from typing import Any
 import gradio as gr
 
 from ride.app import filling, scoring, texturing
+from ride.app.examples import example, first_of
 from ride.app.jobs import Job, View
 from ride.app.painter import painter, to_paint_on
 from ride.app.parts import Desk, Output, chooser, needed, runs, stops, whole
 from ride.app.show import address
+from ride.app.uploads import middle
 from ride.data import Picture
 from ride.errors import DataError
 
@@ -49,11 +51,12 @@ def build(desk: Desk) -> gr.Blocks:
 
 def _inpaint(desk: Desk, learned: gr.State) -> None:
     limits = desk.limits
+    start_with = first_of("photograph")
     _lead("Paint a hole: the model draws what could have been there, and says how sure that is.")
     with gr.Row(equal_height=False):
         with gr.Column(min_width=300):
-            canvas = painter()
             place = gr.Column()
+            canvas = painter(_first(desk, start_with))
         with gr.Column(min_width=300):
             model = gr.Dropdown([*desk.models, LEARNED], value=desk.models[0], label="model")
             with gr.Row():
@@ -71,7 +74,7 @@ def _inpaint(desk: Desk, learned: gr.State) -> None:
         elem_classes="ride-small",
     )
     with place:
-        state = chooser(desk, to_paint_on, canvas, output.line, "photograph")
+        state = chooser(desk, to_paint_on, canvas, output.line, start_with)
 
     def prepare(
         picture: Picture | None, sent: str | None, name: str, sweeps: Any, chains: Any, seed: Any, known: Any
@@ -79,7 +82,7 @@ def _inpaint(desk: Desk, learned: gr.State) -> None:
         picture = needed(picture)
         mask = filling.painted(sent, picture)
         if name == LEARNED and known is None:
-            raise DataError("no texture has been learned here yet: train on one in the tab Texture, or take another model")
+            raise DataError("no texture has been learned here yet: train on one in the tab Texture, or take another")
         chosen = texturing.copied(known) if name == LEARNED else desk.model(name)
         numbers = {"sweeps": whole(sweeps, "sweeps"), "chains": whole(chains, "chains"), "seed": whole(seed, "seed")}
         filling.check_request(int(mask.sum()), **numbers, limits=limits)
@@ -91,11 +94,12 @@ def _inpaint(desk: Desk, learned: gr.State) -> None:
 
 def _texture(desk: Desk, learned: gr.State) -> None:
     limits = desk.limits
+    start_with = first_of("brick")
     _lead("Give one texture: a model of it is trained before your eyes, and then draws more of it in any size.")
     with gr.Row(equal_height=False):
         with gr.Column(min_width=300):
-            shown = gr.HTML("", elem_classes="ride-shown")
             place = gr.Column()
+            shown = gr.HTML(_picture(_first(desk, start_with)), elem_classes="ride-shown", elem_id="texture-chosen")
         with gr.Column(min_width=300):
             with gr.Row():
                 length = gr.Dropdown(list(texturing.LENGTHS), value="short (1/5)", label="training", min_width=140)
@@ -115,7 +119,7 @@ def _texture(desk: Desk, learned: gr.State) -> None:
         elem_classes="ride-small",
     )
     with place:
-        state = chooser(desk, _picture, shown, output.line, "brick")
+        state = chooser(desk, _picture, shown, output.line, start_with)
 
     def train(picture: Picture | None, length: str, seed: Any) -> Any:
         picture, number = needed(picture), whole(seed, "seed")
@@ -136,11 +140,12 @@ def _texture(desk: Desk, learned: gr.State) -> None:
 
 def _likelihood(desk: Desk) -> None:
     limits = desk.limits
-    _lead("Every pixel of an image has an exact likelihood: see where the model is surprised, and what that saves over PNG.")
+    start_with = first_of("photograph")
+    _lead("Every pixel has an exact likelihood: see where the model is surprised, and how that compares with PNG.")
     with gr.Row(equal_height=False):
         with gr.Column(min_width=300):
-            shown = gr.HTML("", elem_classes="ride-shown")
             place = gr.Column()
+            shown = gr.HTML(_picture(_first(desk, start_with)), elem_classes="ride-shown", elem_id="likelihood-chosen")
         with gr.Column(min_width=300):
             model = gr.Dropdown(list(desk.models), value=desk.models[0], label="model")
             with gr.Row():
@@ -148,13 +153,13 @@ def _likelihood(desk: Desk) -> None:
                 stop = gr.Button("Stop", variant="stop", elem_id="stop-score", min_width=80)
             output = _output("likelihood")
     gr.HTML(
-        "The rate is the mean log-likelihood of a pixel in units of the full range, as `ride evaluate` has it: an 8-bit"
-        " image of r bit/px can be stored without loss in about 8 - r bits a pixel. At most"
+        "The rate is the mean log-likelihood of a pixel in units of the full range, as <code>ride evaluate</code>"
+        " has it: an 8-bit image of r bit/px can be stored without loss in about 8 - r bits a pixel. At most"
         f" {limits.minutes:g} minutes. {limits.uploads}",
         elem_classes="ride-small",
     )
     with place:
-        state = chooser(desk, _picture, shown, output.line, "photograph")
+        state = chooser(desk, _picture, shown, output.line, start_with)
 
     def prepare(picture: Picture | None, name: str) -> Any:
         picture, chosen = needed(picture), desk.model(name)
@@ -166,6 +171,10 @@ def _likelihood(desk: Desk) -> None:
 
     runs(desk, "likelihood", start, [state, model], output, prepare)
     stops(desk, "likelihood", stop, output.line)
+
+
+def _first(desk: Desk, name: str) -> Picture:
+    return middle(example(name), desk.limits)[0]
 
 
 def _picture(picture: Picture) -> str:

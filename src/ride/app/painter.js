@@ -47,7 +47,7 @@ function load() {
       one.width = picture.naturalWidth;
       one.height = picture.naturalHeight;
     }
-    brush.value = Math.max(4, Math.round(Math.min(mask.width, mask.height) / 10));
+    brush.value = Math.max(4, Math.round(Math.min(mask.width, mask.height) / 20));
     show();
     publish();
     element.querySelector(".painter").dataset.loaded = "yes";

@@ -13,10 +13,10 @@ TEMPLATE = """<div class="painter"><canvas width="1" height="1" aria-label="imag
 <button type="button">clear</button><output>no image yet</output></div></div>"""
 
 
-def painter() -> gr.HTML:
-    """A canvas; its value is JSON with the image and the mask, both as `data:` addresses of PNGs."""
+def painter(first: Picture) -> gr.HTML:
+    """A canvas with a first picture; its value is JSON with the image and the mask as `data:` addresses of PNGs."""
     return gr.HTML(
-        value="",
+        value=to_paint_on(first),
         html_template=TEMPLATE,
         js_on_load=resources.files("ride.app").joinpath("painter.js").read_text(encoding="utf-8"),
         elem_id="painter",

@@ -68,10 +68,10 @@ class Output:
 
 
 def chooser(desk: Desk, show: Callable[[Picture], str], shown: gr.HTML, line: gr.HTML, first: str) -> gr.State:
-    """An upload button and examples; returns the state that holds the chosen picture of a visitor."""
-    state = gr.State(None)
-    with gr.Row():
-        names = gr.Dropdown(example_names(), value=None, label="example", min_width=140)
+    """An upload button and examples; returns the state that holds a visitor's picture, at first `first`."""
+    state = gr.State(middle(example(first), desk.limits)[0])
+    with gr.Row(elem_classes="ride-choose"):
+        names = gr.Dropdown(example_names(), value=first, label="example", min_width=140)
         button = gr.UploadButton("Upload an image", file_types=list(SUFFIXES), min_width=140, size="md")
 
     def give(get: Callable[[], tuple[Picture, str]]) -> tuple[Any, Any, str]:
@@ -86,8 +86,8 @@ def chooser(desk: Desk, show: Callable[[Picture], str], shown: gr.HTML, line: gr
     def upload(path: str) -> tuple[Any, Any, str]:
         return give(lambda: read_upload(path, desk.limits))
 
-    def choose(name: str | None) -> tuple[Any, Any, str]:
-        return give(lambda: middle(example(name or first), desk.limits))
+    def choose(name: str) -> tuple[Any, Any, str]:
+        return give(lambda: middle(example(name), desk.limits))
 
     outputs = [state, shown, line]
     button.upload(upload, button, outputs, **QUIET)

@@ -5,7 +5,7 @@ import math
 from torch import Tensor
 
 from ride.app.jobs import Job, View
-from ride.app.show import Clock, heat, picture, png, side_by_side, table
+from ride.app.show import Clock, heat, png, side_by_side, table
 from ride.data import Picture
 from ride.evaluation import evaluate
 from ride.models.ride import RIDE
@@ -39,7 +39,6 @@ def score(job: Job, model: RIDE, scored: Picture, name: str) -> View:
         ]
     rows.append(("pixels scored", f"{rate.pixels:,} of {height * width:,}; the border is given"))
     figures = [
-        picture("image", scored.pixels, f"{height} x {width} pixels"),
         heat(
             "bits per pixel",
             maps[0] / math.log(2),

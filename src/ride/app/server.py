@@ -117,7 +117,11 @@ class _Guarded:
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         async def guarded(message: Any) -> None:
             if message["type"] == "http.response.start":
-                added = {"content-security-policy": POLICY, "referrer-policy": "no-referrer", "x-content-type-options": "nosniff"}
+                added = {
+                    "content-security-policy": POLICY,
+                    "referrer-policy": "no-referrer",
+                    "x-content-type-options": "nosniff",
+                }
                 message["headers"] = [*message["headers"], *((k.encode(), v.encode()) for k, v in added.items())]
             await send(message)
 

@@ -7,7 +7,7 @@ from html import escape
 from io import BytesIO
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from matplotlib import colormaps
 from numpy.typing import NDArray
 from PIL import Image
@@ -39,35 +39,36 @@ def image(title: str, values: Float[Tensor, "H W"], note: str = "") -> str:
 
 def picture(title: str, levels: NDArray[np.uint8], note: str = "") -> str:
     """A figure of 8-bit pixels."""
-    below = f"<span>{escape(note)}</span>" if note else ""
-    return (
-        f'<figure><img alt="{escape(title)}" src="{address(levels)}">'
-        f"<figcaption><b>{escape(title)}</b>{below}</figcaption></figure>"
-    )
+    return _figure(title, levels, f"<span>{escape(note)}</span>" if note else "")
 
 
-def heat(title: str, values: Float[Tensor, "H W"], unit: str, *, reverse: bool = False, note: str = "") -> str:
+def heat(
+    title: str,
+    values: Float[Tensor, "H W"],
+    unit: str = "",
+    *,
+    reverse: bool = False,
+    within: Bool[Tensor, "H W"] | None = None,
+    note: str = "",
+) -> str:
     """A figure of a map in colours with its scale; the ends are quantiles, so that a few pixels do not take it all.
 
-    Bright is high, or low with `reverse`.
+    Bright is high, or low with `reverse`. The quantiles are those `within` some pixels, if only these count.
     """
     array = values.detach().cpu().double().numpy()
-    low, high = (float(end) for end in np.quantile(array, (0.01, 0.99)))
+    counted = array if within is None else array[within.cpu().numpy()]
+    low, high = (float(end) for end in np.quantile(counted, (0.01, 0.99)))
     if high <= low:
-        low, high = float(array.min()), max(float(array.max()), float(array.min()) + 1e-12)
+        low, high = float(counted.min()), max(float(counted.max()), float(counted.min()) + 1e-6)
     share = ((array - low) / (high - low)).clip(0, 1)
     colours = colormaps[f"{COLOURS}_r" if reverse else COLOURS]
     levels = (colours(share)[:, :, :3] * 255).round().astype(np.uint8)
     stops = ", ".join(_css(colours(k / 8)) for k in range(9))
     scale = (
-        f'<span class="ride-scale"><i>{low:.3g}</i><i style="background:linear-gradient(90deg,{stops})"></i>'
-        f"<i>{high:.3g} {escape(unit)}</i></span>"
+        f'<span class="ride-scale"><i>{low:.2g}</i><i style="background:linear-gradient(90deg,{stops})"></i>'
+        f"<i>{escape(f'{high:.2g} {unit}'.strip())}</i></span>"
     )
-    below = f"<span>{escape(note)}</span>" if note else ""
-    return (
-        f'<figure><img alt="{escape(title)}" src="{address(levels)}">'
-        f"<figcaption><b>{escape(title)}</b>{scale}{below}</figcaption></figure>"
-    )
+    return _figure(title, levels, scale + (f"<span>{escape(note)}</span>" if note else ""))
 
 
 def side_by_side(figures: Sequence[str], line: str = "") -> str:
@@ -106,6 +107,13 @@ class Clock:
         extra = f", {message}" if message else ""
         far = f"{100 * done // max(1, total)} %" if self.percent else f"{done} of {total}"
         return f"{self.doing}: {far}{extra}{left}"
+
+
+def _figure(title: str, levels: NDArray[np.uint8], below: str) -> str:
+    return (
+        f'<figure><img alt="{escape(title)}" src="{address(levels)}">'
+        f"<figcaption><b>{escape(title)}</b>{below}</figcaption></figure>"
+    )
 
 
 def _duration(seconds: float) -> str:

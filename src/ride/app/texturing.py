@@ -37,7 +37,7 @@ def learn_from(job: Job, pictured: Picture, length: str, seed: int) -> View:
     if length not in LENGTHS:
         raise ConfigError(f"the training is one of {', '.join(LENGTHS)}, not {length}")
     regions = split_regions(pictured, seed)
-    clock, config = Clock("Training"), RIDEConfig()
+    clock, config = Clock("Training", percent=True), RIDEConfig()
     job.tell(View("Training: cutting patches"))
     learned = learn(
         regions,
@@ -87,6 +87,8 @@ def check_size(height: int, width: int, seed: int, limits: Limits) -> None:
     """Raise `ConfigError` for a sample that the page does not draw."""
     for name, value in (("height", height), ("width", width)):
         if not limits.least <= value <= limits.side:
-            raise ConfigError(f"the {name} must be from {limits.least} to {limits.side} pixels on this page, not {value}")
+            raise ConfigError(
+                f"the {name} must be from {limits.least} to {limits.side} pixels on this page, not {value}"
+            )
     if seed < 0:
         raise ConfigError(f"the seed must be 0 or more, not {seed}")

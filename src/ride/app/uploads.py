@@ -62,7 +62,7 @@ def _check(path: Path, limits: Limits) -> None:
         raise DataError(f"{name} is empty: the file has no bytes")
     if size > limits.upload_bytes:
         most = limits.upload_bytes / 2**20
-        raise DataError(f"{name} has {size / 2**20:.0f} MB, and the page takes {most:g} at most: make it smaller")
+        raise DataError(f"{name} has {size / 2**20:.4g} MB, and the page takes {most:g} at most: make it smaller")
     try:
         with warnings.catch_warnings():
             # The limit here is below that of Pillow, which warns first.
