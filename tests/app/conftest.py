@@ -130,6 +130,14 @@ class Visitor:
             time.sleep(0.1)
         raise AssertionError(f"{what} did not come; the page says: {self.text('body')}")
 
+    def await_text(self, selector: str, text: str) -> None:
+        """Wait until an element says this."""
+        self.until(lambda: text in self.text(selector), text)
+
+    def await_size(self, selector: str, rows: int, columns: int) -> None:
+        """Wait until an image has this size in its own pixels."""
+        self.until(lambda: self.loaded(selector) == (columns, rows), f"{selector} of {rows} x {columns}")
+
     def tab(self, name: str) -> None:
         """Go to a tab."""
         tabs = self.driver.find_elements("css selector", "button[role=tab]")
@@ -191,7 +199,7 @@ class Visitor:
     def requested(self) -> set[str]:
         """Hosts that the page has asked for anything, since the last call."""
         found = set()
-        for entry in self.driver.get_log("performance"):  # type: ignore[attr-defined]
+        for entry in self.driver.get_log("performance"):
             message = json.loads(entry["message"])["message"]
             if message["method"] in ("Network.requestWillBeSent", "Network.webSocketCreated"):
                 url = message["params"].get("request", message["params"])["url"]

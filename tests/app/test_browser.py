@@ -43,7 +43,7 @@ def test_a_painted_hole_is_filled(visitor: Visitor, small: Path):
     visitor.drag((0.4, 0.4), (0.6, 0.5))
     visitor.enter("sweeps", 3)
     visitor.press("#fill")
-    visitor.until(lambda: "Done" in visitor.text("#inpaint-line"), "the end")
+    visitor.await_text("#inpaint-line", "Done")
     assert "Sweep 3 of 3" in visitor.text("#inpaint-figures")
     assert "of proposals accepted" in visitor.text("#inpaint-figures")
     titles = [e.text for e in visitor.driver.find_elements("css selector", "#inpaint-figures figcaption b")]
@@ -61,7 +61,7 @@ def test_a_job_can_be_stopped(visitor: Visitor, app: App):
     visitor.drag((0.3, 0.3), (0.35, 0.3))
     visitor.enter("sweeps", 200)
     visitor.press("#fill")
-    visitor.until(lambda: "Sweep 5 of 200" in visitor.text("#inpaint-figures"), "the first sweeps")
+    visitor.await_text("#inpaint-figures", "Sweep 5 of 200")
     assert not idle(app)
     visitor.press("#stop-fill")
     visitor.until(lambda: visitor.text("#inpaint-line") == "Stopped.", "the end")
@@ -74,7 +74,7 @@ def test_who_leaves_computes_no_more(visitor: Visitor, app: App):
     visitor.drag((0.3, 0.3), (0.35, 0.3))
     visitor.enter("sweeps", 200)
     visitor.press("#fill")
-    visitor.until(lambda: "Sweeps: 1" in visitor.text("#inpaint-line"), "the first sweep")
+    visitor.await_text("#inpaint-line", "Sweeps: 1")
     visitor.driver.get("about:blank")
     end = time.monotonic() + SECONDS
     while not idle(app):
@@ -86,13 +86,13 @@ def test_what_cannot_be_done_is_a_sentence(visitor: Visitor, tmp_path: Path):
     bad.write_text("this is no image\n" * 9)
     visitor.upload(bad)
     said = "Text.png is not an image, whatever its name says, or it is damaged."
-    visitor.until(lambda: said in visitor.text("#inpaint-line"), said)
+    visitor.await_text("#inpaint-line", said)
     # The image before is still there, without a hole.
     visitor.press("#fill")
-    visitor.until(lambda: "There is no hole yet" in visitor.text("#inpaint-line"), "a request to paint")
+    visitor.await_text("#inpaint-line", "There is no hole yet")
     visitor.tab("Texture")
     visitor.press("#draw")
-    visitor.until(lambda: "No texture has been learned here yet" in visitor.text("#texture-line"), "a refusal")
+    visitor.await_text("#texture-line", "No texture has been learned here yet")
     assert "Traceback" not in visitor.text("body")
 
 
@@ -104,13 +104,12 @@ def test_two_visitors_get_their_own(visitor: Visitor, browsers: Callable[..., Vi
     visitor.upload(small)
     other.choose("example", LEAVES)
     for one, picture in pictures.items():
-        size = picture.pixels.shape[::-1]
-        one.until(lambda one=one, size=size: one.loaded("#likelihood-chosen img") == size, "the chosen image")
+        one.await_size("#likelihood-chosen img", *picture.pixels.shape)
     for one in pictures:
         one.press("#score")
     model = ride.load("bsds300")
     for one, picture in pictures.items():
-        one.until(lambda one=one: "Done" in one.text("#likelihood-line"), "a rate")
+        one.await_text("#likelihood-line", "Done")
         rate = ride.evaluate(model, [picture])
         assert f"{rate.bits_per_pixel:.3f} bit/px (more is better)" in one.text("#likelihood-figures")
         assert f"at most {rate.code_length:.3f} bit/px" in one.text("#likelihood-figures")
@@ -125,13 +124,13 @@ def test_a_texture_is_learned_and_drawn(visitor: Visitor, tmp_path: Path):
     Image.fromarray(example(LEAVES).pixels[:100, :100]).save(path)
     visitor.tab("Texture")
     visitor.upload(path)
-    visitor.until(lambda: visitor.loaded("#texture-chosen img") == (100, 100), "the uploaded image")
+    visitor.await_size("#texture-chosen img", 100, 100)
     visitor.choose("training", "a trial (1/50)")
     visitor.press("#train")
-    visitor.until(lambda: "Training" in visitor.text("#texture-line"), "progress")
-    visitor.until(lambda: "on the region held out" in visitor.text("#texture-line"), "the rate")
-    visitor.until(lambda: visitor.loaded("#texture-figures img[alt=sample]") == (100, 100), "a sample")
+    visitor.await_text("#texture-line", "Training")
+    visitor.await_text("#texture-line", "on the region held out")
+    visitor.await_size("#texture-figures img[alt=sample]", 100, 100)
     visitor.enter("rows", 24)
     visitor.enter("columns", 40)
     visitor.press("#draw")
-    visitor.until(lambda: visitor.loaded("#texture-figures img[alt=sample]") == (40, 24), "a sample of that size")
+    visitor.await_size("#texture-figures img[alt=sample]", 24, 40)

@@ -11,7 +11,7 @@ from ride.app.examples import example, example_names
 from ride.app.jobs import Job, Jobs, View, sentence
 from ride.app.limits import Limits
 from ride.app.show import said
-from ride.app.uploads import SUFFIXES, middle, read_upload
+from ride.app.uploads import middle, read_upload
 from ride.data import Picture
 from ride.errors import DataError, RideError
 from ride.models.files import bundled_names, load
@@ -72,7 +72,8 @@ def chooser(desk: Desk, show: Callable[[Picture], str], shown: gr.HTML, line: gr
     state = gr.State(middle(example(first), desk.limits)[0])
     with gr.Row(elem_classes="ride-choose"):
         names = gr.Dropdown(example_names(), value=first, label="example", min_width=140)
-        button = gr.UploadButton("Upload an image", file_types=list(SUFFIXES), min_width=140, size="md")
+        # Any file: what is no image is told here, not by a message of the browser.
+        button = gr.UploadButton("Upload an image", min_width=140, size="md")
 
     def give(get: Callable[[], tuple[Picture, str]]) -> tuple[Any, Any, str]:
         try:

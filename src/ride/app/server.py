@@ -5,10 +5,12 @@ import os
 import socket
 import tempfile
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Any
 
 from ride.app.limits import Limits
 from ride.errors import ConfigError
+from ride.models.files import load
 
 HOST = "127.0.0.1"
 NAMES = [HOST, "localhost"]
@@ -38,15 +40,15 @@ def serve(port: int, models: tuple[str, ...], limits: Limits, ready: Callable[[s
         ModelError: a model cannot be loaded.
         KeyboardInterrupt: somebody has ended it.
     """
+    if not find_spec("gradio"):
+        raise ConfigError("the page needs gradio: pip install 'ride-density[app]'")
+    for name in models:
+        load(name)
     bound = _bind(port)
     with bound, tempfile.TemporaryDirectory(prefix="ride-app-", ignore_cleanup_errors=True) as folder:
         # Read by gradio when it is imported, and by what it brings along.
         os.environ["GRADIO_TEMP_DIR"] = folder
         os.environ.update(GRADIO_ANALYTICS_ENABLED="False", HF_HUB_OFFLINE="1", HF_HUB_DISABLE_TELEMETRY="1")
-        try:
-            import gradio  # noqa: F401
-        except ImportError as error:
-            raise ConfigError("the page needs gradio: pip install 'ride-density[app]'") from error
         _run(bound, models, limits, ready)
 
 
@@ -56,8 +58,6 @@ def _run(bound: socket.socket, models: tuple[str, ...], limits: Limits, ready: C
     from ride.app.parts import Desk
 
     desk = Desk.of(limits, models)
-    for name in models:
-        desk.model(name)
     logging.getLogger("ride.app").addHandler(logging.StreamHandler())
     settings = uvicorn.Config(application(desk), log_level="warning", timeout_graceful_shutdown=1, lifespan="on")
 
