@@ -45,6 +45,11 @@ class App:
 
     address: str
     process: subprocess.Popen[str]
+    contacts: Path
+
+    def contacted(self) -> set[str]:
+        """Machines that it has connected to, or asked a name server for."""
+        return set(self.contacts.read_text(encoding="utf-8").splitlines()) if self.contacts.exists() else set()
 
     def worked(self) -> float:
         """Seconds of the processor that it has used."""
@@ -52,10 +57,29 @@ class App:
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+WATCH = """
+import sys
+def watch(event, arguments):
+    if event in ("socket.connect", "socket.getaddrinfo"):
+        where = arguments[0 if event == "socket.getaddrinfo" else 1]
+        where = where if isinstance(where, (str, bytes)) else where[0]
+        with open({path!r}, "a", encoding="utf-8") as file:
+            print(where, file=file)
+sys.addaudithook(watch)
+import socket
+with socket.socket() as probe:
+    probe.connect_ex(("127.0.0.1", 9))
+"""
+"""Runs in the page's process before anything else and writes down whom it contacts; the first is itself."""
+
+
 def start(home: Path, *words: object) -> App:
     """Start the page on a free port and wait until it answers."""
+    contacts = home / "contacts.txt"
+    (home / "sitecustomize.py").write_text(WATCH.format(path=str(contacts)), encoding="utf-8")
     environment = {
         **os.environ,
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(home), os.environ.get("PYTHONPATH")])),
         "HOME": str(home),
         "TMPDIR": str(home),
         "OMP_NUM_THREADS": "1",
@@ -73,7 +97,7 @@ def start(home: Path, *words: object) -> App:
     assert process.stdout
     line = process.stdout.readline()
     assert line, "ride app ended at once"
-    return App(json.loads(line)["address"], process)
+    return App(json.loads(line)["address"], process, contacts)
 
 
 @pytest.fixture(scope="session")

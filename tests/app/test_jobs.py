@@ -85,7 +85,7 @@ def test_owners_do_not_stop_each_other(jobs: Jobs):
     jobs.start("a", first)
     assert first.begun.wait(SECONDS)
     second = jobs.start("b", lambda job: View("second"))
-    assert next(second.views()).said == "Waiting for a turn: others are computing."
+    assert next(second.views()).said == "Waiting for a turn."
     jobs.cancel("b")
     assert not first.over.is_set()
     third = jobs.start("c", lambda job: View("third"))

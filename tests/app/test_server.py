@@ -45,6 +45,12 @@ def test_it_listens_to_no_other_address(app: App):
     assert listening == [f"0100007F:{port:04X}"]
 
 
+def test_it_contacts_nobody(app: App):
+    # After the tests in the browser, if they ran: all that the page does was done.
+    ask(app)
+    assert app.contacted() == {HOST}
+
+
 def test_a_port_that_is_taken_is_one_line(app: App, ride):
     port = app.address.rstrip("/").rpartition(":")[2]
     assert "give another with --port" in complaint(ride("app", "--port", port))

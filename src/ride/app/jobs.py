@@ -134,8 +134,7 @@ class Jobs:
             if len(self._of) >= self._most:
                 raise ConfigError(f"{self._most} jobs are running or in line here: try again in a few minutes")
             job = self._of[owner] = Job(self._seconds)
-            if len(self._of) > 1:
-                job.show(View("Waiting for a turn: others are computing."))
+            job.show(View("Waiting for a turn."))
             self._pool.submit(job.run, work, self._threads)
         return job
 

@@ -26,7 +26,7 @@ def css() -> str:
 
 def build(desk: Desk) -> gr.Blocks:
     """The page of a desk."""
-    # A picture or a model that nobody has asked for in an hour is dropped, and uploaded files are removed.
+    # Uploaded files are read once; after an hour they are removed, and so is a learned model that nobody has used.
     with gr.Blocks(title="ride", analytics_enabled=False, delete_cache=(600, 3600)) as page:
         gr.HTML(
             "<h1>ride</h1><p>Density models of images: exact likelihoods, pixel after pixel. All of it is computed on"
