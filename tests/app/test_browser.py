@@ -57,28 +57,37 @@ def test_a_painted_hole_is_filled(visitor: Visitor, small: Path):
     assert visitor.requested() == {"127.0.0.1"}
 
 
-def test_a_job_can_be_stopped(visitor: Visitor, app: App):
+def begin(visitor: Visitor, app: App) -> float:
+    """Start a long job; returns the seconds of the processor that a sweep takes, somewhat more rather than less."""
     visitor.drag((0.3, 0.3), (0.35, 0.3))
     visitor.enter("sweeps", 200)
+    before = app.worked()
     visitor.press("#fill")
     visitor.await_text("#inpaint-figures", "Sweep 5 of 200")
-    assert not idle(app)
+    return (app.worked() - before) / 5
+
+
+def ends(app: App, sweep: float) -> None:
+    """Wait until the server is idle, long before the work can be done."""
+    before, end = app.worked(), time.monotonic() + SECONDS
+    while not idle(app):
+        assert time.monotonic() < end, "the server goes on"
+    assert app.worked() - before < 60 * sweep, "it had done nearly all"
+
+
+def test_a_job_can_be_stopped(visitor: Visitor, app: App):
+    sweep = begin(visitor, app)
     visitor.press("#stop-fill")
     visitor.until(lambda: visitor.text("#inpaint-line") == "Stopped.", "the end")
-    visitor.until(lambda: idle(app), "the processor's rest")
+    ends(app, sweep)
     # What there was stays.
     assert visitor.find(DRAW)
 
 
 def test_who_leaves_computes_no_more(visitor: Visitor, app: App):
-    visitor.drag((0.3, 0.3), (0.35, 0.3))
-    visitor.enter("sweeps", 200)
-    visitor.press("#fill")
-    visitor.await_text("#inpaint-line", "Sweeps: 1")
+    sweep = begin(visitor, app)
     visitor.driver.get("about:blank")
-    end = time.monotonic() + SECONDS
-    while not idle(app):
-        assert time.monotonic() < end, "the server computes for nobody"
+    ends(app, sweep)
 
 
 def test_what_cannot_be_done_is_a_sentence(visitor: Visitor, tmp_path: Path):

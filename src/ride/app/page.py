@@ -95,7 +95,9 @@ def _inpaint(desk: Desk, learned: gr.State) -> None:
 def _texture(desk: Desk, learned: gr.State) -> None:
     limits = desk.limits
     start_with = first_of("brick")
-    _lead("Give one texture: a model of it is trained before your eyes, and then draws more of it in any size.")
+    _lead(
+        "Give one texture: a model of it is trained before your eyes, and then draws more of it in the size you want."
+    )
     with gr.Row(equal_height=False):
         with gr.Column(min_width=300):
             place = gr.Column()
