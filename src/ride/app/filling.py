@@ -96,7 +96,7 @@ def fill_hole(
         every=max(1, min(5, sweeps // 10)),
         progress=progress,
     )
-    return View(f"Done in {result.seconds:.0f} s. {result}.", shown(result, sweeps))
+    return View(f"Done: {result}.", shown(result, sweeps))
 
 
 def check_request(missing: int, sweeps: int, chains: int, seed: int, limits: Limits) -> None:
