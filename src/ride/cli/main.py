@@ -25,6 +25,7 @@ COMMANDS = {
     "deadleaves": "write images of dead leaves, the standard synthetic data",
     "reproduce": "the paper's tables: fit, score and print a row beside the paper's figure",
     "quantize": "make the integer model that compress needs from a trained one",
+    "app": "a page on this machine: inpainting, textures and likelihoods with a mouse",
     "models": "the trained models that come with ride, and how they were made",
 }
 """Each is the class `Command` of the module of that name; nothing is imported before it is needed."""

@@ -13,6 +13,7 @@ FIRST_STEPS = (
     ("ride sample --size 256 256 --out a.png", "an image drawn from that model"),
     ("ride inpaint photo.png --mask hole.png", "what could have been where the mask is white, and how sure that is"),
     ("ride compress photo.png", "the image without loss, in fewer bytes than other codecs need"),
+    ("ride app", "the same and more on a page, with a mouse"),
     ("ride train photos --out runs/a", "a model of your own images; interrupt and repeat it at will"),
     ("ride evaluate runs/a photos/test --tile 64", "its rate, scored as in the paper"),
 )
