@@ -161,3 +161,5 @@ class Command(Options):
             rows_ = [[name, *(f"{value:.4f}" for value in values.values())] for name, values in named.items()]
             self.say("distances from the texture, less is better; those of pieces of the original, for scale")
             self.say(markdown([Grid(["drawn by", *named["original"]], rows_)]))
+        else:
+            self.say("samples of 40 pixels a side or less are not compared with the texture\n")
