@@ -148,9 +148,9 @@ TABLE = Table(
         "**RIDE.** 64 hidden units a layer, 32 components, 4 scales, 32 features, the 5-wide neighborhood; all "
         "layers trained together from the start by the preset `default`, at three times its length where there are "
         "two.",
-        "**Whole images.** With one layer, whole images have a higher rate than tiles, for their pixels have more "
-        "before them; they are also other pixels. Memory of two layers, trained on patches of up to 64 pixels, runs "
-        "away on some whole images, as the last line shows: such a model is for tiles. Going on with it on patches of "
-        "up to 320 pixels has not mended that.",
+        "**Whole images.** Memory that was trained on patches of up to 64 pixels runs away on some whole images, with "
+        "one layer on few and with two on many, as the last lines show: such models are for tiles. On most others a "
+        "pixel is predicted better there, for more lies before it. Going on with training on patches of up to 320 "
+        "pixels has not mended it.",
     ),
 )
