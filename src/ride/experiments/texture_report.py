@@ -106,6 +106,8 @@ def _variants(
 ) -> list[Block]:
     """One texture by several fits: whether the rate rises, and whether the autocorrelation follows."""
     rows = [row for line in variants for row in _in_order(line)]
+    # Those of other textures stand in the table of rates.
+    rows = [row for row in rows if row.plate == rows[0].plate]
     if not any(row.key in found for row in rows):
         return []
     plate = next(line for line in plates if line.name == rows[0].plate)

@@ -92,5 +92,5 @@ class Inpainting:
         chains = f"{len(self.draws)} chain" + ("" if len(self.draws) == 1 else "s")
         return (
             f"{int(self.mask.sum()):,} missing pixels, {chains}, {self.sweeps} sweeps: "
-            f"{100 * self.accepted:.0f} % of proposals accepted, {self.effective:.0f} effective draws of a pixel"
+            f"{100 * self.accepted:.0f} % of proposals accepted, {self.effective:.0f} effective draw(s) of a pixel"
         )
