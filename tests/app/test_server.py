@@ -62,9 +62,8 @@ def test_a_model_that_is_none_is_one_line(tmp_path: Path):
     words = [sys.executable, "-m", "ride", "app", "--port", "0", str(home)]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert done.stderr == f"ride: error: there is no model {home}: give a .safetensors file, a run directory or a " + (
-        "bundled model (bsds300)\n"
-    )
+    assert done.stderr.startswith(f"ride: error: there is no model {home}: give a .safetensors file, a run directory")
+    assert done.stderr.count("\n") == 1
 
 
 def test_without_gradio_it_says_how_to_get_it(ride, monkeypatch: pytest.MonkeyPatch):

@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 class Command(Options):
     """Reproduce a table or figure of the paper, from raw images to a report with the paper's figures beside ours.
 
-    `table1` and `recipes` are BSDS300: `--data` names a folder with `train` and `test` in it. `table2` is van
-    Hateren's images: `--data` names a folder of .iml files. `table3` and `figure2` are dead leaves, which are made
+    `table1`, `recipes` and `codecs` are BSDS300: `--data` names a folder with `train` and `test` in it. `table2` is
+    van Hateren's images: `--data` names a folder of .iml files. `table3` and `figure2` are dead leaves, which are made
     on the fly. `figure3` and `figure4` are textures of Brodatz: `--data` names a folder with D104.gif and the like.
     Rows are kept in OUT, not run twice; interrupt and repeat the command at will. The report is written from what
     lies there: Markdown, and one page of HTML, with pictures.
     """
 
     table: Annotated[Positional[str], arg(metavar="TABLE")]
-    """table1, table2, table3, figure2, figure3, figure4, or recipes: ways to train, compared."""
+    """table1, table2, table3, figure2, figure3, figure4, codecs, or recipes: ways to train, compared."""
     data: str | None = None
     """Folder with the images of the table."""
     rows: tuple[str, ...] = ()

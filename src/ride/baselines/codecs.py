@@ -1,0 +1,67 @@
+"""Lossless codecs that people can install, for gray images of 8 bits: how many bytes each needs."""
+
+import io
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from ride.errors import ConfigError
+
+Pixels = NDArray[np.uint8]
+NAMES = ("png", "webp", "jpeg2000", "jpeg-ls", "jpeg-xl-7", "jpeg-xl-9")
+
+
+class Codec(NamedTuple):
+    """A way to bytes [H, W] uint8 and back."""
+
+    encode: Callable[[Pixels], bytes]
+    decode: Callable[[bytes], Pixels]
+
+
+def codec(name: str) -> Codec:
+    """A codec by name: png, webp, jpeg2000, jpeg-ls, jpeg-xl-7, jpeg-xl-9; each at its smallest, JPEG XL by effort.
+
+    PNG and WebP are Pillow's, JPEG 2000 and JPEG-LS those of `imagecodecs`, JPEG XL that of `pillow-jxl-plugin`,
+    which makes smaller files of gray images than `imagecodecs` does.
+
+    Raises:
+        ConfigError: there is no such codec, or the library that has it is not installed.
+    """
+    if name == "png":
+        return _of_pillow("PNG", optimize=True)
+    if name == "webp":
+        return _of_pillow("WEBP", lossless=True, quality=100, method=6, exact=True)
+    if name in ("jpeg-xl-7", "jpeg-xl-9"):
+        _needed("pillow_jxl")
+        return _of_pillow("JXL", lossless=True, effort=int(name[-1]))
+    library = _needed("imagecodecs")
+    if name == "jpeg2000":
+        return Codec(lambda x: bytes(library.jpeg2k_encode(x, level=0, reversible=True)), library.jpeg2k_decode)
+    if name == "jpeg-ls":
+        return Codec(lambda x: bytes(library.jpegls_encode(x)), library.jpegls_decode)
+    raise ConfigError(f"there is no codec {name!r} here: choose from {', '.join(NAMES)}")
+
+
+def _of_pillow(kind: str, **options: Any) -> Codec:
+    def encode(pixels: Pixels) -> bytes:
+        written = io.BytesIO()
+        Image.fromarray(pixels).save(written, kind, **options)
+        return written.getvalue()
+
+    def decode(data: bytes) -> Pixels:
+        with Image.open(io.BytesIO(data)) as image:
+            return np.asarray(image.convert("L"))
+
+    return Codec(encode, decode)
+
+
+def _needed(name: str) -> Any:
+    from importlib import import_module
+
+    try:
+        return import_module(name)
+    except ImportError as error:
+        raise ConfigError(f"this codec needs {name}: pip install 'ride-density[bench]'") from error
