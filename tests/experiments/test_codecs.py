@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tests.experiments.conftest import setting
 
@@ -33,7 +34,9 @@ def test_all_codecs_are_measured_and_reported(data: Path, tmp_path: Path):
 
 
 def test_an_image_that_does_not_come_back_ends_it(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(codecs, "codec", lambda kind: Codec(lambda pixels: b"lost", lambda data: 0))
+    monkeypatch.setattr(
+        codecs, "codec", lambda kind: Codec(lambda pixels: b"lost", lambda data: np.zeros((2, 2), np.uint8))
+    )
     row = TABLE.rows["codec-png"]
     with pytest.raises(CodecError, match=r"PNG, optimised does not give .*0\.png back"):
         row.run(setting(data, tmp_path))

@@ -22,7 +22,7 @@ class Codec(NamedTuple):
 
 
 def codec(name: str) -> Codec:
-    """A codec by name: png, webp, jpeg2000, jpeg-ls, jpeg-xl-7, jpeg-xl-9; each at its smallest, JPEG XL by effort.
+    """A codec by name: png, webp, jpeg2000, jpeg-ls, jpeg-xl-7, jpeg-xl-9; each at or near its smallest, JPEG XL by effort.
 
     PNG and WebP are Pillow's, JPEG 2000 and JPEG-LS those of `imagecodecs`, JPEG XL that of `pillow-jxl-plugin`,
     which makes smaller files of gray images than `imagecodecs` does.
@@ -33,7 +33,7 @@ def codec(name: str) -> Codec:
     if name == "png":
         return _of_pillow("PNG", optimize=True)
     if name == "webp":
-        return _of_pillow("WEBP", lossless=True, quality=100, method=6, exact=True)
+        return _of_pillow("WEBP", lossless=True, quality=80, method=6, exact=True)
     if name in ("jpeg-xl-7", "jpeg-xl-9"):
         _needed("pillow_jxl")
         return _of_pillow("JXL", lossless=True, effort=int(name[-1]))
