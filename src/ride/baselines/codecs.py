@@ -22,7 +22,7 @@ class Codec(NamedTuple):
 
 
 def codec(name: str) -> Codec:
-    """A codec by name: png, webp, jpeg2000, jpeg-ls, jpeg-xl-7, jpeg-xl-9; each at or near its smallest, JPEG XL by effort.
+    """A codec by name, see `NAMES`; each at or near its smallest, JPEG XL by effort.
 
     PNG and WebP are Pillow's, JPEG 2000 and JPEG-LS those of `imagecodecs`, JPEG XL that of `pillow-jxl-plugin`,
     which makes smaller files of gray images than `imagecodecs` does.

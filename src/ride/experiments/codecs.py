@@ -124,8 +124,8 @@ TABLE = Table(
         "same set: on other photographs it gains less.",
         "**Sizes** are whole files with their headers. Each is decoded and compared.",
         "**Codecs.** PNG and WebP by Pillow, WebP by method 6 and quality 80 (at 100 it takes many times as long for "
-        "little), JPEG 2000 and JPEG-LS by `imagecodecs`, JPEG XL by `pillow-jxl-plugin`; `ride compress` by the model "
-        "that comes with it, in tiles of 512 pixels.",
+        "little), JPEG 2000 and JPEG-LS by `imagecodecs`, JPEG XL by `pillow-jxl-plugin`; `ride compress` by the "
+        "model that comes with it, in tiles of 512 pixels.",
     ),
     lead="codec",
     show=show,
