@@ -15,6 +15,7 @@ from tests.training.conftest import ADAM, SGD, growing, model_of, pictures
 from torch import distributed as dist
 
 from ride import ranks
+from ride.cli.together import leave
 from ride.data import Picture
 from ride.errors import DataError, RideError
 from ride.evaluation import evaluate
@@ -149,6 +150,8 @@ def main() -> None:
     found = work(folder)
     (folder / f"rank{ranks.rank()}.json").write_text(json.dumps(found))
     dist.destroy_process_group()
+    # What PyTorch does after that aborts now and then, where the other process has gone first.
+    leave(0)
 
 
 if __name__ == "__main__":
