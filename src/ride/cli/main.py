@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Sequence
 from difflib import get_close_matches
 from importlib.metadata import version
+from typing import NoReturn
 
 from ride.cli.options import Options, UsageError
 from ride.cli.together import Together, is_first, leave, started_together
@@ -37,14 +38,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run `ride` with the given arguments (of the process by default) and return its exit status."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     if started_together():
-        return _run_together(words)
+        _run_together(words)
     status, last_words = _run(words)
     if last_words:
         print(last_words, file=sys.stderr)
     return status
 
 
-def _run_together(words: list[str]) -> int:
+def _run_together(words: list[str]) -> NoReturn:
     """Do this process's part of the work; of all that end with last words one says them."""
     together: Together | None = None
     try:
@@ -60,11 +61,10 @@ def _run_together(words: list[str]) -> int:
         status, last_words = _complain(str(error), FAILED)
     except Exception:
         status, last_words = FAILED, traceback.format_exc().rstrip()
-    if last_words:
-        if together.speaks() if together else is_first():
-            print(last_words, file=sys.stderr)
-        leave(status)
-    return status
+    if last_words and (together.speaks() if together else is_first()):
+        print(last_words, file=sys.stderr)
+    # After good work too: what PyTorch does at its end aborts now and then.
+    leave(status)
 
 
 def _run(words: list[str]) -> tuple[int, str]:
