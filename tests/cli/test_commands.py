@@ -2,7 +2,7 @@
 
 import json
 import subprocess
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ from tests.cli.conftest import complaint, run_apart, shape_of, typed
 
 from ride.cli.sample import Command as Sample
 from ride.data import DeadLeaves, Leaves, open_pictures, sources
+from ride.models.files import load
 
 
 def test_alone_it_tells_a_newcomer_what_to_type(ride):
@@ -95,6 +96,15 @@ def test_a_border_is_dequantised_pixels_of_the_data(photos: Path):
     assert (float(values.min()) >= 0, float(values.max()) < 1) == (True, True)
     with Image.open(photos / "a.png") as image:
         assert set(np.floor(values.numpy() * 256).ravel()) == set(np.asarray(image).ravel())
+
+
+def test_train_goes_on_with_a_model(ride, model: Path, photos: Path, tmp_path: Path):
+    run = tmp_path / "run"
+    short = ("--preset", "onward", "--length", "0.001", "--patch", "10", "--valid", "1")
+    ran = ride("train", photos, "--out", run, "--start", model, "--largest-memory", "0.5", *short)
+    assert (ran.status, ran.err) == (0, "")
+    config, before = load(run).config, load(model).config
+    assert (config.largest_memory, replace(config, largest_memory=None)) == (0.5, before)
 
 
 def test_train_and_evaluate_know_dead_leaves_apart(ride, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

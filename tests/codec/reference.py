@@ -53,6 +53,7 @@ class Reference:
     def __init__(self, model: IntegerModel) -> None:
         self.width = model.neighborhood.width
         self.n, self.features = model.hidden, model.features
+        self.largest = model.largest_memory
         self.arrays = {name: values.tolist() for name, values in model.arrays().items()}
         self.depth = len(model.layers)
 
@@ -72,7 +73,7 @@ class Reference:
         hs, cs = [], []
         for k in range(self.n):
             c = rounded((g[k] - 2**15) * i[k] + c_left[k] * f_c[k] + c_up[k] * f_r[k], 16)
-            c = min(max(c, -(2**31)), 2**31)
+            c = min(max(c, -self.largest), self.largest)
             cs.append(c)
             hs.append(self.sigmoid(rounded(c * o[k], 21)) - 2**15)
         return hs, cs

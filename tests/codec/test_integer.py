@@ -51,6 +51,8 @@ def test_parts_that_do_not_fit_are_refused():
         {"tables": replace(tables, sigmoid=tables.sigmoid[::-1])},
         {"tables": replace(tables, normal=tables.normal + 2**23)},
         {"tables": replace(tables, exp=tables.exp * 0)},
+        {"largest_memory": 0},
+        {"largest_memory": 2**31 + 1},
     ):
         with pytest.raises(ModelError, match="the integer model has"):
             replace(model, **broken)
@@ -65,6 +67,15 @@ def test_a_file_brings_back_the_model(tmp_path: Path):
     assert all(np.array_equal(values, again.arrays()[name]) for name, values in model.arrays().items())
     assert load_integer_card(tmp_path / "m.safetensors") == {"made": "here"}
     assert small_model(3, 2, seed=5).digest != model.digest
+
+
+def test_a_file_says_where_memory_ends(tmp_path: Path):
+    model = replace(small_model(), largest_memory=2**12)
+    save_integer(model, tmp_path / "m.safetensors", {})
+    again = load_integer(tmp_path / "m.safetensors")
+    assert again.largest_memory == 2**12
+    assert again.digest == model.digest
+    assert small_model().digest != model.digest
 
 
 def test_files_that_are_no_integer_model(tmp_path: Path):

@@ -1,5 +1,7 @@
 """Tiles come back from their streams, and another program written from the description reads them too."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -19,10 +21,10 @@ def plan(tile, levels=ALL, above=None):
     return Plan(Shape(*tile.shape, int(tile[0, 0]) if above is None else above), levels)
 
 
-@pytest.mark.parametrize(("width", "depth"), [(5, 1), (3, 2), (1, 1), (7, 1)])
+@pytest.mark.parametrize(("width", "depth", "largest"), [(5, 1, 2**31), (3, 2, 2**12), (1, 1, 2**31), (7, 1, 2**31)])
 @pytest.mark.parametrize("shape", [(9, 11), (1, 1), (1, 7), (8, 2)])
-def test_another_program_reads_the_stream(width, depth, shape):
-    model, tile = small_model(width, depth), smooth_image(*shape)
+def test_another_program_reads_the_stream(width, depth, largest, shape):
+    model, tile = replace(small_model(width, depth), largest_memory=largest), smooth_image(*shape)
     for levels in (ALL, np.unique(tile)):
         (stream,) = encode_tiles(model, [tile], [plan(tile, levels, above=100)])
         assert decode_tile(model, *shape, 100, levels.tolist(), stream) == tile.tolist()

@@ -18,10 +18,10 @@ from ride.models.ride import RIDE, RIDEConfig
 TINY = RIDEConfig(neighborhood=3, hidden=3, components=2, scales=2, features=2)
 
 
-@pytest.mark.parametrize("layers", [1, 2])
-def test_random_models_lose_less_than_a_thousandth(layers):
+@pytest.mark.parametrize(("layers", "largest"), [(1, None), (2, None), (2, 0.25), (1, 1e30)])
+def test_random_models_lose_less_than_a_thousandth(layers, largest):
     torch.manual_seed(3)
-    model = RIDE(replace(TINY, layers=layers))
+    model = RIDE(replace(TINY, layers=layers, largest_memory=largest))
     image = smooth_image(24, 31)
     model.fit_whitening([(torch.from_numpy(image.astype(np.float32)) + torch.rand(24, 31))[None] / 256])
     with torch.no_grad():

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tests.experiments.conftest import MCGSM, RIDE, setting, tiny
+from tests.experiments.conftest import MCGSM, RIDE, TINY, setting, tiny
 
 from ride.data import Picture, dequantize, open_pictures, seeded
 from ride.errors import ConfigError
@@ -192,3 +192,15 @@ def test_models_of_all_widths_see_as_many_pixels():
         seen[key.split("-")[0]].append(sum(count * math.prod(shape(p, p)) for p, count in patches))
     for counts in seen.values():
         assert counts == pytest.approx([counts[0]] * len(counts), rel=0.01)
+
+
+def test_a_row_goes_on_with_the_model_of_another(data: Path, tmp_path: Path):
+    here = setting(data, tmp_path / "out")
+    bounded = replace(RIDE, key="bounded", model=replace(TINY, largest_memory=0.5), start=RIDE)
+    assert bounded.identity(here) != replace(bounded, start=None).identity(here)
+    run_rows(tiny(lines=(single("rate", None, bounded),)), ["bounded"], here)
+    # The model that it began with was fitted for it.
+    assert load(tmp_path / "out" / "ride").config == TINY
+    assert load(tmp_path / "out" / "bounded").config == bounded.model
+    settings = json.loads((tmp_path / "out" / "bounded" / "run.json").read_text())
+    assert "start" in settings

@@ -40,7 +40,7 @@ def compiled(kernel: Any, mode: gpu.Precision, hidden: int, extended: bool, capa
             signature[name] = "*bf16" if name == "weight" and mode == "bf16" else "*fp32"
             aligned[(position,)] = [["tt.divisibility", 16]]
         else:
-            signature[name] = "i32"
+            signature[name] = "fp32" if name == "largest" else "i32"
     source = ASTSource(kernel, signature, {(names.index(name),): value for name, value in constants.items()}, aligned)
     target = GPUTarget("cuda", capability, 32)
     return compile(source, target=target, options={"num_warps": tile.warps, "num_stages": tile.stages})

@@ -14,7 +14,7 @@ CASES = [
     replace(SMALL, layers=0),
     replace(SMALL, layers=1),
     replace(SMALL, layers=2),
-    replace(SMALL, layers=1, extended=True),
+    replace(SMALL, layers=1, extended=True, largest_memory=0.1),
     replace(SMALL, layers=2, extended=True, channels=2),
     replace(SMALL, layers=0, channels=2, means=True),
     replace(SMALL, layers=1, neighborhood=5, features=None),

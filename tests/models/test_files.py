@@ -20,7 +20,9 @@ TINY = RIDEConfig(neighborhood=3, layers=1, hidden=2, components=2, scales=2, fe
 CONFIGS = [
     TINY,
     RIDEConfig(neighborhood=3, layers=0, components=2, features=None),
-    RIDEConfig(neighborhood=3, layers=2, hidden=3, extended=True, channels=2, components=2, means=True),
+    RIDEConfig(
+        neighborhood=3, layers=2, hidden=3, extended=True, largest_memory=0.5, channels=2, components=2, means=True
+    ),
 ]
 
 

@@ -16,7 +16,7 @@ SMALL = RIDEConfig(hidden=4, components=3, scales=2, features=3)
 CASES = [
     replace(SMALL, neighborhood=5, layers=1),
     replace(SMALL, neighborhood=3, layers=0),
-    replace(SMALL, neighborhood=3, layers=2, extended=True),
+    replace(SMALL, neighborhood=3, layers=2, extended=True, largest_memory=0.1),
     replace(SMALL, neighborhood=7, layers=1, extended=True),
     replace(SMALL, neighborhood=3, layers=1, channels=2),
     replace(SMALL, neighborhood=5, layers=2, channels=2, means=True),

@@ -17,17 +17,22 @@ pytestmark = pytest.mark.usefixtures("kernels")
 SHAPES = [(1, 1), (1, 4), (4, 1), (2, 5), (5, 2), (3, 3)]
 
 
-def layer(inputs: int, hidden: int, extended: bool) -> SpatialLSTM:
-    module = SpatialLSTM(inputs, hidden, extended).double()
+SMALL = 0.4
+"""An end that many memory units of these tests reach."""
+
+
+def layer(inputs: int, hidden: int, extended: bool, largest: float = reference.LARGEST_MEMORY) -> SpatialLSTM:
+    module = SpatialLSTM(inputs, hidden, extended, largest).double()
     torch.nn.init.normal_(module.weight)
     torch.nn.init.normal_(module.bias)
     return module
 
 
 @pytest.mark.parametrize("extended", [False, True])
+@pytest.mark.parametrize("largest", [reference.LARGEST_MEMORY, SMALL])
 @pytest.mark.parametrize("shape", SHAPES)
-def test_gradcheck(shape, extended):
-    module = layer(2, 3, extended)
+def test_gradcheck(shape, extended, largest):
+    module = layer(2, 3, extended, largest)
     x = torch.randn(2, *shape, 2, dtype=torch.float64, requires_grad=True)
 
     def run(x, weight, bias):
@@ -44,12 +49,13 @@ def test_gradcheck(shape, extended):
     inputs=st.integers(1, 4),
     hidden=st.integers(1, 5),
     extended=st.booleans(),
+    largest=st.sampled_from([reference.LARGEST_MEMORY, SMALL]),
 )
-def test_equals_the_equation(height, width, batch, inputs, hidden, extended):
+def test_equals_the_equation(height, width, batch, inputs, hidden, extended, largest):
     torch.manual_seed(height + 10 * width)
-    module = layer(inputs, hidden, extended)
+    module = layer(inputs, hidden, extended, largest)
     x = torch.randn(batch, height, width, inputs, dtype=torch.float64, requires_grad=True)
-    slow = reference.spatial_lstm(x, module.weight, module.bias, extended)
+    slow = reference.spatial_lstm(x, module.weight, module.bias, module.form)
     fast = module(x)
     torch.testing.assert_close(fast, slow, rtol=0, atol=1e-13)
     weights = torch.randn_like(slow)
@@ -80,9 +86,10 @@ def test_two_graphs_of_one_layer_do_not_share_buffers():
 
 
 @pytest.mark.parametrize("extended", [False, True])
+@pytest.mark.parametrize("largest", [reference.LARGEST_MEMORY, SMALL])
 @pytest.mark.parametrize("cut", [1, 2, 4])
-def test_bands_continue_the_state(cut, extended):
-    module = layer(2, 3, extended)
+def test_bands_continue_the_state(cut, extended, largest):
+    module = layer(2, 3, extended, largest)
     x = torch.randn(2, 5, 4, 2, dtype=torch.float64)
     whole = module(x)
     state, parts = None, []
@@ -93,8 +100,9 @@ def test_bands_continue_the_state(cut, extended):
     torch.testing.assert_close(torch.cat(parts, dim=1), whole, rtol=0, atol=1e-14)
 
 
-def test_step_is_one_cell_of_the_grid():
-    module = layer(2, 3, extended=True)
+@pytest.mark.parametrize("largest", [reference.LARGEST_MEMORY, SMALL])
+def test_step_is_one_cell_of_the_grid(largest):
+    module = layer(2, 3, extended=True, largest=largest)
     x = torch.randn(1, 1, 2, 2, dtype=torch.float64)
     zero = torch.zeros(1, 3, dtype=torch.float64)
     h, c = module.step(x[:, 0, 0], zero, zero, zero, zero)
@@ -109,6 +117,16 @@ def test_initialisation_of_the_authors():
     assert sum(p.numel() for p in module.parameters()) == 45_120
     assert module.weight.abs().max() <= 0.08
     assert module.bias.eq(0).all()
+
+
+def test_memory_units_end_where_they_are_told_to():
+    module = layer(2, 3, extended=False, largest=SMALL)
+    x = torch.randn(2, 6, 5, 2, dtype=torch.float64)
+    grid = diagonals(6, 5)
+    _, (_, c) = module.continued(to_diagonals(x, grid), grid, None)
+    assert c.abs().max() == SMALL
+    _, (_, c) = layer(2, 3, extended=False).continued(to_diagonals(x, grid), grid, None)
+    assert c.abs().max() > SMALL
 
 
 def test_copies_share_nothing():

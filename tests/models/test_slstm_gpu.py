@@ -21,6 +21,8 @@ kernels = importlib.import_module("ride.models.slstm.triton_kernels")
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 DTYPE = torch.float32 if DEVICE.type == "cuda" else torch.float64
 RTOL, ATOL = (1e-4, 1e-5) if DEVICE.type == "cuda" else (1e-11, 1e-13)
+EXACT = 0.25
+"""An end of memory units that float32, in which kernels are told of it, holds exactly."""
 SHAPES = [  # batch, height, width, inputs, hidden, and multiprocessors to be kept busy: with many, tiles are small
     (1, 1, 1, 1, 1, 1),
     (1, 1, 3, 2, 3, 1),
@@ -43,8 +45,14 @@ def _restored_precision():
     torch.set_float32_matmul_precision(before)
 
 
-def layer(inputs: int, hidden: int, extended: bool, dtype: torch.dtype = DTYPE) -> SpatialLSTM:
-    module = SpatialLSTM(inputs, hidden, extended)
+def layer(
+    inputs: int,
+    hidden: int,
+    extended: bool,
+    dtype: torch.dtype = DTYPE,
+    largest: float = reference.LARGEST_MEMORY,
+) -> SpatialLSTM:
+    module = SpatialLSTM(inputs, hidden, extended, largest)
     torch.nn.init.normal_(module.weight, std=2 / module.weight.shape[1] ** 0.5)
     torch.nn.init.normal_(module.bias)
     return module.to(DEVICE, dtype)
@@ -55,20 +63,21 @@ def assert_close(found: torch.Tensor, expected: torch.Tensor) -> None:
 
 
 @pytest.mark.parametrize("extended", [False, True])
+@pytest.mark.parametrize("largest", [reference.LARGEST_MEMORY, EXACT])
 @pytest.mark.parametrize("shape", SHAPES)
-def test_equals_the_equation(shape, extended, monkeypatch):
+def test_equals_the_equation(shape, extended, largest, monkeypatch):
     batch, height, width, inputs, hidden, processors = shape
     monkeypatch.setattr(gpu, "_processors", lambda device: processors)
-    module = layer(inputs, hidden, extended)
+    module = layer(inputs, hidden, extended, largest=largest)
     x = torch.randn(batch, height, width, inputs, dtype=torch.float64)
     into = torch.randn(batch, height, width, hidden, dtype=torch.float64)
     of = [t.detach().cpu().double().requires_grad_() for t in (x, module.weight, module.bias)]
-    slow = reference.spatial_lstm(*of, extended)
+    slow = reference.spatial_lstm(*of, module.form)
     expected = torch.autograd.grad((slow * into).sum(), of)
     mine = x.to(DEVICE, DTYPE).requires_grad_()
     grid = diagonals(height, width)
     h = wavefront.Wavefront.apply(
-        to_diagonals(mine, grid), module.weight, module.bias, grid, extended, Workspace(), gpu.PASSES
+        to_diagonals(mine, grid), module.weight, module.bias, grid, module.form, Workspace(), gpu.PASSES
     )
     fast = from_diagonals(h, grid, height)
     assert_close(fast.detach(), slow.detach())
@@ -122,7 +131,7 @@ def test_memory_ends_at_its_limit_and_a_nan_is_not_hidden(sign):
     grid = diagonals(1, 2)
     x = torch.zeros(2, 1, 1, device=DEVICE)
     above = torch.tensor([1.0, 0.9, 0.0]).to(DEVICE).expand(2, 1, 3) * sign * reference.LARGEST_MEMORY
-    args = (module.weight, module.bias, grid, False, Workspace(), (torch.zeros_like(above), above))
+    args = (module.weight, module.bias, grid, reference.PRINTED, Workspace(), (torch.zeros_like(above), above))
     with torch.no_grad():
         h, (_, c) = gpu.score(x, *args)
         assert c.isfinite().all()

@@ -145,7 +145,7 @@ def test_the_log_says_what_is_documented(tmp_path: Path, monkeypatch: pytest.Mon
     assert all(line["seconds"] >= 0 for line in lines)
     run = json.loads((tmp_path / "run.json").read_text())
     assert run["fit"] == json.loads(json.dumps(asdict(ADAM)))
-    assert run["model"] == asdict(model_of().config)
+    assert run["model"] == model_of().config.identity()
 
 
 def test_the_rates_of_steps_are_means_since_the_line_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -332,3 +332,24 @@ def test_a_disk_that_is_full_loses_nothing(tmp_path: Path, monkeypatch: pytest.M
     model = model_of()
     fit(model, TRAINING, HELD_OUT, ADAM, directory=tmp_path)
     assert same(model, whole)
+
+
+def test_a_run_starts_from_another_model(tmp_path: Path):
+    still = replace(ADAM, stages=(Stage(patch=8, steps=0, rate=0.0),))
+    before = model_of(2)
+    fit(before, TRAINING, config=still)
+    with torch.no_grad():
+        before.stack[0].weight.add_(0.25)
+    # The same again is the same run.
+    for _ in range(2):
+        model = model_of(2, largest_memory=0.5)
+        fit(model, TRAINING, config=still, start=before, directory=tmp_path)
+        assert model.config.largest_memory == model.stack[1].form.largest == 0.5
+        assert all(torch.equal(value, before.state_dict()[name]) for name, value in model.state_dict().items())
+    with pytest.raises(ConfigError, match="start"):
+        fit(model_of(2, largest_memory=0.5), TRAINING, config=still, start=model_of(2), directory=tmp_path)
+
+
+def test_another_kind_of_model_is_no_start():
+    with pytest.raises(ConfigError, match="hidden"):
+        fit(model_of(1), TRAINING, config=ADAM, start=model_of(1, hidden=4))

@@ -12,12 +12,12 @@ from tyro.conf import Positional, arg
 from ride.cli.options import Options, counted, output_directory
 from ride.data import Picture, hold_out
 from ride.errors import ConfigError
-from ride.models.files import RUN_MODEL
+from ride.models.files import RUN_MODEL, load
 from ride.models.ride import RIDE, RIDEConfig
 from ride.training import FitConfig, fit, presets
 from ride.training.run import CHECKPOINT
 
-PRESETS = {"default": presets.default, "paper": presets.paper}
+PRESETS = {"default": presets.default, "paper": presets.paper, "onward": presets.onward}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,8 +35,12 @@ class Command(Options):
     """The training images."""
     out: Path
     """Folder of the run; afterwards it can be named wherever a MODEL is asked for."""
-    preset: Literal["default", "paper"] = "default"
-    """How to train: `default` is what works best here, `paper` the recipe of Theis and Bethge (2015)."""
+    preset: Literal["default", "paper", "onward"] = "default"
+    """How to train: `default` is what works best here, `paper` the recipe of Theis and Bethge (2015), `onward`
+    goes on with the model of --start on larger patches and is much shorter."""
+    start_from: Annotated[str | None, arg(name="start")] = None
+    """Begin with the parameters of this model (a file, a run's folder or a bundled name), whose sizes the new one
+    then has; --largest-memory may be given anew."""
     length: float = 1.0
     """Scale the number of steps of each stage; 0.01 is a trial run."""
     patch: int | None = None
@@ -56,11 +60,13 @@ class Command(Options):
         device = self.start()
         if self.valid is not None and self.valid_data is not None:
             raise ConfigError("--valid and --valid-data exclude each other: give one of them")
-        config = self._config()
+        start = load(self.start_from) if self.start_from else None
+        sizes = self._sizes(start)
+        config = self._config(sizes.layers)
         torch.manual_seed(self.seed)
-        model = RIDE(self.model).to(device)
-        pictures = self._open(self.data, self.limit)
-        held_out = self._open(self.valid_data, None) if self.valid_data else ()
+        model = RIDE(sizes).to(device)
+        pictures = self._open(self.data, self.limit, sizes.channels)
+        held_out = self._open(self.valid_data, None, sizes.channels) if self.valid_data else ()
         output_directory(self.out)
         pictures, held_out = self.listed(pictures), self.listed(held_out)
         if self.valid_data is None:
@@ -71,6 +77,7 @@ class Command(Options):
                 pictures,
                 held_out,
                 config,
+                start=start,
                 directory=self.out,
                 card={"data": self.data, "images": len(pictures), "preset": self.preset},
                 progress=progress,
@@ -99,8 +106,21 @@ class Command(Options):
             return f"a checkpoint is kept in {self.out}; the same command goes on from it"
         return f"no checkpoint was due yet in {self.out}; the same command starts again"
 
-    def _config(self) -> FitConfig:
-        config = replace(PRESETS[self.preset](self.model.layers), seed=self.seed)
+    def _sizes(self, start: RIDE | None) -> RIDEConfig:
+        """What is to be fitted."""
+        if start is None:
+            if self.preset == "onward":
+                raise ConfigError("--preset onward goes on with a model: name it with --start")
+            return self.model
+        if replace(self.model, largest_memory=None) != RIDEConfig():
+            raise ConfigError(
+                "--start takes a model as large as it is: of its options only --largest-memory may be given"
+            )
+        bound = start.config.largest_memory if self.model.largest_memory is None else self.model.largest_memory
+        return replace(start.config, largest_memory=bound)
+
+    def _config(self, layers: int) -> FitConfig:
+        config = replace(PRESETS[self.preset](layers), seed=self.seed)
         if self.length != 1.0:
             config = config.scaled(self.length)
         if self.patch is not None:
@@ -108,10 +128,8 @@ class Command(Options):
             config = replace(config, stages=tuple(stages))
         return config
 
-    def _open(self, source: str, limit: int | None) -> Sequence[Picture]:
-        return self.open_pictures(
-            source, channels=self.model.channels, limit=limit, skip_unreadable=self.skip_unreadable
-        )
+    def _open(self, source: str, limit: int | None, channels: int) -> Sequence[Picture]:
+        return self.open_pictures(source, channels=channels, limit=limit, skip_unreadable=self.skip_unreadable)
 
     def _split(self, pictures: Sequence[Picture]) -> tuple[Sequence[Picture], Sequence[Picture]]:
         """Training images and held-out ones, both in their own order."""

@@ -80,6 +80,7 @@ class IntegerModel:
         layers: the spatial LSTMs from the lowest to the highest, at least one.
         head: the MCGSM.
         tables: the functions.
+        largest_memory: where memory units end, in units of 2^-15.
 
     Raises:
         ModelError: the parts do not fit each other, or a sum might pass 2^53 and thus depend on its order.
@@ -89,6 +90,7 @@ class IntegerModel:
     layers: tuple[IntegerLayer, ...]
     head: IntegerHead
     tables: Tables
+    largest_memory: int = scales.LARGEST_MEMORY
 
     def __post_init__(self) -> None:
         self._check_shapes()
@@ -113,7 +115,8 @@ class IntegerModel:
     @cached_property
     def digest(self) -> bytes:
         """SHA-256 of all numbers: it names the model in a stream."""
-        summary = hashlib.sha256(f"{self.neighborhood.width} {len(self.layers)}".encode())
+        bound = "" if self.largest_memory == scales.LARGEST_MEMORY else f" {self.largest_memory}"
+        summary = hashlib.sha256(f"{self.neighborhood.width} {len(self.layers)}{bound}".encode())
         for name, values in self.arrays().items():
             summary.update(f" {name} {list(values.shape)} ".encode() + values.astype("<i8").tobytes())
         return summary.digest()
@@ -165,6 +168,8 @@ class IntegerModel:
 
     def _check_bounds(self) -> None:
         """Prove that every sum of products is exact, whatever the pixels are."""
+        if not 0 < self.largest_memory <= scales.LARGEST_MEMORY:
+            raise ModelError("the integer model has memory units that end out of the range of exact arithmetic")
         n, d = self.hidden, self.neighborhood.size
         pixels, states = 2 ** (scales.STATE_BITS - 1), 2**scales.STATE_BITS
         for number, layer in enumerate(self.layers):

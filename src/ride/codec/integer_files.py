@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ride.codec import scales
 from ride.codec.integer import IntegerHead, IntegerLayer, IntegerModel, Integers, Tables
 from ride.errors import ConfigError, ModelError
 from ride.models.neighborhood import Neighborhood
@@ -18,6 +19,8 @@ from ride.models.sealed import open_sealed, write_sealed
 
 FORMAT = "ride-integer"
 SCHEMA = 1
+LARGEST = "largest_memory"
+"""Where memory units end, in files of models where that is not where they all end."""
 WIDE = (".bias", ".eta")
 """Numbers that need 64 bits; all others have 32."""
 
@@ -39,6 +42,8 @@ def save_integer(model: IntegerModel, path: str | Path, card: Mapping[str, Any])
     except (TypeError, ValueError) as error:
         raise ConfigError(f"the card of {path} must hold only what JSON can: {error}") from error
     texts = {"format": FORMAT, "schema": str(SCHEMA), "neighborhood": str(model.neighborhood.width), "card": text}
+    if model.largest_memory != scales.LARGEST_MEMORY:
+        texts[LARGEST] = str(model.largest_memory)
     write_sealed(path, texts, tensors)
 
 
@@ -59,6 +64,7 @@ def load_integer(path: str | Path) -> IntegerModel:
             ),
             IntegerHead(**{part.name: arrays[f"head.{part.name}"] for part in fields(IntegerHead)}),
             Tables(**{part.name: arrays[f"tables.{part.name}"] for part in fields(Tables)}),
+            int(texts.get(LARGEST, scales.LARGEST_MEMORY)),
         )
     except (KeyError, ValueError, IndexError) as error:
         raise ModelError(f"{source} is not a whole integer model: {error}") from error

@@ -70,7 +70,11 @@ def quantize(model: RIDE) -> IntegerModel:
                 _rounded(bias * 2 ** (scales.STATE_BITS + scales.WEIGHT_BITS)),
             )
         )
-    return IntegerModel(model.neighborhood, tuple(layers), _head(model, into, middle), tables())
+    largest = scales.LARGEST_MEMORY
+    if config.largest_memory is not None:
+        # At least one unit, and the end that all models have.
+        largest = min(max(1, round(config.largest_memory * 2**scales.STATE_BITS)), largest)
+    return IntegerModel(model.neighborhood, tuple(layers), _head(model, into, middle), tables(), largest)
 
 
 def _head(model: RIDE, into: Tensor, middle: Tensor) -> IntegerHead:

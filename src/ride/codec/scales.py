@@ -9,7 +9,7 @@ SIGMOID_BITS = 9
 GATE_BITS = 16
 """Gates, values of the sigmoid, are in units of 2^-16."""
 LARGEST_MEMORY = 2**31
-"""Memory units end here, at 2^16."""
+"""Memory units end here, at 2^16, if not before."""
 HEAD_BITS = 16
 """Weights of the features and means of the MCGSM are in units of 2^-16."""
 FEATURE_BITS = 16

@@ -19,7 +19,7 @@ class States:
         self.ready, self.slope, n = model.ready, sheet.slope, model.hidden
         ring = (len(model.layers), sheet.slope + 1, sheet.rows, n)
         self.h, self.c = np.zeros(ring), np.zeros(ring)
-        self.hidden = n
+        self.hidden, self.largest = n, model.largest_memory
         self.read = [np.empty((sheet.most, len(weight))) for weight, _ in self.ready.layers]
         self.sums = np.empty((sheet.most, 5 * n))
         self.compiled = native.usable()
@@ -47,7 +47,7 @@ class States:
             memory *= 2.0**-scales.GATE_BITS
             memory += 0.5
             np.floor(memory, out=memory)
-            np.clip(memory, -scales.LARGEST_MEMORY, scales.LARGEST_MEMORY, out=memory)
+            np.clip(memory, -self.largest, self.largest, out=memory)
             c[now][step.row] = memory
             memory *= o
             memory *= 2.0 ** (1 + scales.SIGMOID_BITS - scales.STATE_BITS - scales.GATE_BITS)
@@ -67,7 +67,7 @@ class States:
         out = np.empty((count, n))
         across = 2.0 ** (1 + scales.SIGMOID_BITS - scales.STATE_BITS - scales.GATE_BITS)
         one, down = 2.0**scales.STATE_BITS, 2.0**-scales.GATE_BITS
-        reals = (one, down, scales.LARGEST_MEMORY, across, self.ready.sigmoid_middle)
+        reals = (one, down, self.largest, across, self.ready.sigmoid_middle)
         native.cells(sums, table, c[left], c[up], c[now], h[now], step.row, out, *reals, len(table), count, n)
         return out
 

@@ -29,6 +29,7 @@ class ImageRow(Row):
         tile: side of the independent tiles that are scored; None for whole images.
         ensemble: score the mixture over flips and transposes.
         starts: fits from so many initial values, of which the best on the held-out images is kept.
+        start: the row whose fitted model the fit begins with.
     """
 
     model: RIDEConfig
@@ -36,6 +37,7 @@ class ImageRow(Row):
     tile: int | None = None
     ensemble: bool = False
     starts: int = 1
+    start: "ImageRow | None" = None
 
     def ensembled(self, name: str, key: str) -> "ImageRow":
         """The row of the mixture over flips and transposes of this model."""
@@ -44,7 +46,8 @@ class ImageRow(Row):
     def settings(self, setting: Setting) -> Any:
         """Model, fit and what is scored."""
         fit = asdict(self.config(setting))
-        return [asdict(self.model), fit, self.tile, self.ensemble, self.starts, setting.seed]
+        before = [self.start.settings(setting)] if self.start else []
+        return [self.model.identity(), fit, self.tile, self.ensemble, self.starts, setting.seed, *before]
 
     def config(self, setting: Setting) -> FitConfig:
         """How the model is fitted in this setting."""
@@ -99,6 +102,10 @@ class ImageRow(Row):
         """The run directory of the fitted model and the seconds that took; what is done is not done again."""
         training, validation = hold_out(pictures, setting.source.held_out, setting.seed)
         best, best_folder, seconds = -math.inf, setting.out / self.key, 0.0
+        before = None
+        if self.start:
+            folder, seconds = self.start._fitted(pictures, setting)
+            before = load(folder)
         for start in range(self.starts):
             folder = setting.out / (self.key if self.starts == 1 else f"{self.key}-start{start}")
             config = self.config(setting)
@@ -108,7 +115,9 @@ class ImageRow(Row):
             title = self.name if self.starts == 1 else f"{self.name}, start {start + 1} of {self.starts}"
             with setting.bars(f"{title}: fitting") as progress:
                 card = {"made": "by ride reproduce", "row": self.name}
-                result = fit(model, training, validation, config, directory=folder, card=card, progress=progress)
+                result = fit(
+                    model, training, validation, config, start=before, directory=folder, card=card, progress=progress
+                )
             seconds += result.seconds
             if result.nats_per_pixel > best:
                 best, best_folder = result.nats_per_pixel, folder

@@ -73,7 +73,7 @@ class ModelRow(TextureRow):
 
     def own_settings(self, setting: Setting) -> Any:
         """Model and fit."""
-        return [asdict(self.model), asdict(self.fit), setting.length]
+        return [self.model.identity(), asdict(self.fit), setting.length]
 
     def run(self, setting: Setting) -> Result:
         """Fit, or go on with a fit; score, draw and compare."""

@@ -3,7 +3,6 @@
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -207,7 +206,7 @@ class _Chains:
         parameters = torch.cat([value.detach().flatten().double().cpu() for value in self.model.state_dict().values()])
         settings = {
             "inpainting": {
-                "model": {**asdict(self.model.config), "parameters": fingerprint(parameters)},
+                "model": {**self.model.config.identity(), "parameters": fingerprint(parameters)},
                 "image": fingerprint(self.pixels),
                 "mask": fingerprint(self.hole.to(torch.uint8)),
                 "chains": self.chains,

@@ -1,8 +1,8 @@
 """RIDE, the recurrent image density estimator of section 2.3."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from typing import cast
+from dataclasses import asdict, dataclass, replace
+from typing import Any, cast
 
 import torch
 from jaxtyping import Float, Int
@@ -15,6 +15,7 @@ from ride.models.sampling import draw_images
 from ride.models.slstm import SpatialLSTM
 from ride.models.slstm.diagonals import diagonals
 from ride.models.slstm.layer import from_diagonals, to_diagonals
+from ride.models.slstm.reference import LARGEST_MEMORY
 from ride.models.slstm.workspace import Workspace
 from ride.models.whitening import ConditionalWhitening
 from ride.progress import Progress
@@ -32,6 +33,8 @@ class RIDEConfig:
         layers: number of spatial LSTMs stacked between the neighborhood and the MCGSM.
         hidden: hidden units of each spatial LSTM.
         extended: memory units are inputs of the gates too (section 3.3, "ext." in Table 3).
+        largest_memory: size at which memory units end; None for equation (6) as printed, where they may grow without
+            end and do so on some images larger than the patches that the model was trained on.
         channels: channels of a pixel, predicted jointly.
         components: mixture components of the MCGSM.
         scales: scales of each component.
@@ -48,6 +51,7 @@ class RIDEConfig:
     scales: int = 4
     features: int | None = 32
     means: bool = False
+    largest_memory: float | None = None
 
     def __post_init__(self) -> None:
         for name in ("hidden", "channels", "components", "scales"):
@@ -55,8 +59,16 @@ class RIDEConfig:
                 raise ConfigError(f"{name} must be at least 1, not {getattr(self, name)}")
         if self.layers < 0:
             raise ConfigError(f"layers must be 0 (an MCGSM) or more, not {self.layers}")
+        if self.largest_memory is not None and not 0 < self.largest_memory <= LARGEST_MEMORY:
+            raise ConfigError(
+                f"largest_memory must be positive and at most {LARGEST_MEMORY:g}, not {self.largest_memory}"
+            )
         if self.features is not None and self.features < 1:
             raise ConfigError(f"features must be at least 1, or None for full matrices, not {self.features}")
+
+    def identity(self) -> dict[str, Any]:
+        """What tells this configuration from others; what is None is left out, so that new settings keep old ones."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
 
 class RIDE(nn.Module):
@@ -164,7 +176,7 @@ class RIDE(nn.Module):
         kept = self.stack[:layers]
         for depth in range(len(kept), layers):
             size = config.hidden if depth else inputs
-            layer = SpatialLSTM(size, config.hidden, config.extended).to(like)
+            layer = SpatialLSTM(size, config.hidden, config.extended, config.largest_memory or LARGEST_MEMORY).to(like)
             # Scoring visits one layer after the other: they need the memory of one.
             layer.workspace = self._workspace
             kept.append(layer)

@@ -65,8 +65,9 @@ EXPORT void NAME(slstm_gather)(REAL *inputs, const REAL *lefts_units, const REAL
  */
 CLONES void NAME(slstm_backward)(REAL *gates, const REAL *c, const REAL *lefts_c, const REAL *ups_c, const REAL *h,
                                  const REAL *d_h, const REAL *d_inputs, const REAL *d_memory, REAL *d_memory_out,
-                                 REAL *room, double *d_bias, long rows, long batch, long n, long stride, long lefts,
-                                 long skip, long rows_after, long left_after, long lefts_after, long skip_after) {
+                                 REAL *room, double *d_bias, REAL largest, long rows, long batch, long n, long stride,
+                                 long lefts, long skip, long rows_after, long left_after, long lefts_after,
+                                 long skip_after) {
     REAL *d_hidden = room, *d_cell = room + n, *total = room + 2 * n;
     EACH(u, 5 * n) total[u] = 0;
     for (long k = 0; k < rows; k++) {
@@ -99,6 +100,7 @@ CLONES void NAME(slstm_backward)(REAL *gates, const REAL *c, const REAL *lefts_c
             const REAL *memory = c + cell * n, *hidden = h + cell * n;
             EACH(u, n) {
                 REAL d_z = d_hidden[u] * (1 - hidden[u] * hidden[u]), d_c = d_cell[u] + d_z * o[u];
+                d_c = memory[u] < largest && memory[u] > -largest ? d_c : 0;
                 REAL g_u = g[u], i_u = i[u];
                 g[u] = d_c * i_u * (1 - g_u * g_u);
                 o[u] = d_z * memory[u] * o[u] * (1 - o[u]);

@@ -30,6 +30,7 @@ from ride.training.position import Position, Work
 from ride.training.run import CHECKPOINT, Run
 from ride.training.schedule import learning_rate
 from ride.training.scoring import held_out_tiles, mean_rate, training_patches
+from ride.training.start import begin_with
 
 CHECKPOINT_SECONDS = 60.0
 LOG_STEPS = 100
@@ -51,6 +52,7 @@ class Curriculum:
         images: Sequence[Picture],
         valid_images: Sequence[Picture],
         config: FitConfig,
+        start: RIDE | None,
         directory: str | Path | None,
         card: dict[str, Any],
         progress: Progress | None,
@@ -70,14 +72,16 @@ class Curriculum:
         self.best: dict[str, Tensor] = {}
         self.clock = self.saved = time.monotonic()
         self.work = Work(config, self.batches.steps, lambda patch: math.prod(n.predicted_shape(patch, patch)))
-        settings = {
-            "model": asdict(model.config),
+        settings: dict[str, Any] = {
+            "model": model.config.identity(),
             "fit": asdict(config),
             "data": {
                 "train": self.batches.pixels.fingerprint,
                 "valid": held_out.fingerprint if held_out else None,
             },
         }
+        if start is not None:
+            settings["start"] = begin_with(model, start)
         self._check_card()
         _check_alike(settings)
         self.directory: Run | None = None
@@ -326,10 +330,10 @@ def _check_alike(settings: dict[str, Any]) -> None:
     given = ranks.gather(settings)
     for number, other in enumerate(given):
         for part in settings:
-            if other[part] != given[0][part]:
+            if other.get(part) != given[0].get(part):
                 raise ConfigError(
-                    f"process {number} was given another {part} than process 0: {_short(other[part])}, not "
-                    f"{_short(given[0][part])}; start all with the same command and the same images"
+                    f"process {number} was given another {part} than process 0: {_short(other.get(part))}, not "
+                    f"{_short(given[0].get(part))}; start all with the same command and the same images"
                 )
 
 

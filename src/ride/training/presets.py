@@ -60,6 +60,24 @@ def paper(layers: int) -> FitConfig:
     )
 
 
+def onward(layers: int) -> FitConfig:
+    """Going on with a model that was fitted before, on larger patches: what it needs for whole images.
+
+    A batch has so many patches that its rate varies little. With memory units that may grow without end gradients
+    overflow on such patches.
+    """
+    return FitConfig(
+        stages=(
+            Stage(patch=64, steps=150, batch=12, rate=1e-3),
+            Stage(patch=128, steps=300, batch=6, rate=1e-3, rate_end=4e-4),
+            Stage(patch=160, steps=300, batch=5, rate=4e-4, rate_end=1e-5, head_iterations=150 if layers else 0),
+        ),
+        optimizer="soap" if layers else "adam",
+        betas=(0.9, 0.95),
+        valid_tile=320,
+    )
+
+
 def texture(layers: int) -> FitConfig:
     """For a single texture of some 384,000 pixels: patches that grow from 20 to 40 pixels, as in section 3.4.
 

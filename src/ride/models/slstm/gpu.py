@@ -17,6 +17,7 @@ from torch import Tensor
 
 from ride.models.slstm.activations import Activations, State
 from ride.models.slstm.diagonals import Diagonals, Slab
+from ride.models.slstm.reference import Form
 from ride.models.slstm.wavefront import Passes, weight_gradients
 from ride.models.slstm.workspace import Workspace
 
@@ -129,7 +130,7 @@ def forward(
     weight: Float[Tensor, "G K"],
     bias: Float[Tensor, " G"],
     grid: Diagonals,
-    extended: bool,
+    form: Form,
     space: Workspace,
     state: State | None = None,
     keep: bool = True,
@@ -148,7 +149,7 @@ def forward(
     w_h = _operands(weight[:, inputs:].t(), mode)
     above_h, above_c = (part.contiguous() for part in state) if state else (h, c)
     places = _places(grid, batch)
-    tile = tiles(max(place.rows for place in places), n, mode, extended, False, x.device)
+    tile = tiles(max(place.rows for place in places), n, mode, form.extended, False, x.device)
     kernel = _kernels().forward_diagonal
     with torch.cuda.device_of(x):
         for t, place in enumerate(places):
@@ -163,8 +164,9 @@ def forward(
                 *place[:5],
                 t * batch,
                 batch,
+                form.largest,
                 N=n,
-                EXTENDED=extended,
+                EXTENDED=form.extended,
                 KEEP=keep,
                 CONTINUED=state is not None,
                 PRECISION="tf32" if mode == "tf32" else "ieee",
@@ -182,12 +184,12 @@ def score(
     weight: Float[Tensor, "G K"],
     bias: Float[Tensor, " G"],
     grid: Diagonals,
-    extended: bool,
+    form: Form,
     space: Workspace,
     state: State | None = None,
 ) -> tuple[Float[Tensor, "P B N"], State]:
     """`forward` where no gradient will be asked for: h, and the state of the last row."""
-    acts = forward(x, weight, bias, grid, extended, space, state, keep=False)
+    acts = forward(x, weight, bias, grid, form, space, state, keep=False)
     last_row = grid.on(x.device).last_row
     last = (acts.h[last_row], acts.c[last_row])
     acts.release(space)
@@ -200,7 +202,7 @@ def backward(
     weight: Float[Tensor, "G K"],
     acts: Activations,
     grid: Diagonals,
-    extended: bool,
+    form: Form,
     need_x: bool,
     space: Workspace,
 ) -> tuple[Tensor | None, Tensor, Tensor]:
@@ -213,7 +215,7 @@ def backward(
     room = max(place.rows for place in places)
     rooms = space.take("rooms", (2, room, 2 * n), x)
     carries = rooms.unbind()
-    tile = tiles(room, n, mode, extended, True, x.device)
+    tile = tiles(room, n, mode, form.extended, True, x.device)
     kernel = _kernels().backward_diagonal
     with torch.cuda.device_of(x):
         for t in range(len(places) - 1, -1, -1):
@@ -228,8 +230,9 @@ def backward(
                 carries[t % 2],
                 *place,
                 batch,
+                form.largest,
                 N=n,
-                EXTENDED=extended,
+                EXTENDED=form.extended,
                 PRECISION="tf32" if mode == "tf32" else "ieee",
                 BLOCK_M=tile.m,
                 BLOCK_N=tile.n,

@@ -7,12 +7,12 @@ from torch import Tensor
 
 from ride.models.slstm.activations import Activations, State, Tape, slabs
 from ride.models.slstm.diagonals import Diagonals, Slab
-from ride.models.slstm.reference import LARGEST_MEMORY
+from ride.models.slstm.reference import Form
 from ride.models.slstm.workspace import Workspace
 from ride.native import available, kernel
 
 # As in native/slstm.h.
-FORWARD, GATHER, BACKWARD = "ppppppr" + "n" * 5, "pppp" + "n" * 6, "p" * 11 + "n" * 10
+FORWARD, GATHER, BACKWARD = "ppppppr" + "n" * 5, "pppp" + "n" * 6, "p" * 11 + "r" + "n" * 10
 
 
 def usable(tensor: Tensor) -> bool:
@@ -20,12 +20,12 @@ def usable(tensor: Tensor) -> bool:
     return tensor.device.type == "cpu" and available(tensor.dtype)
 
 
-def cell(gates: Tensor, c_left: Tensor, c_up: Tensor, h: Tensor, c: Tensor) -> None:
+def cell(gates: Tensor, c_left: Tensor, c_up: Tensor, h: Tensor, c: Tensor, largest: float) -> None:
     """Equation (6) for single cells: pre-activations [P, 5N] become gates, and h and c [P, N] are written."""
     cells, n = h.shape
     arrays = (part.data_ptr() for part in (gates, c_left, c_up))
     forward = kernel("slstm_forward", FORWARD, h.dtype)
-    forward(*arrays, None, c.data_ptr(), h.data_ptr(), LARGEST_MEMORY, 1, cells, n, 1, 0)
+    forward(*arrays, None, c.data_ptr(), h.data_ptr(), largest, 1, cells, n, 1, 0)
 
 
 def _inside(slab: Slab) -> tuple[int, int]:
@@ -43,11 +43,11 @@ def _neighbors(units: Sequence[Tensor], t: int, slab: Slab) -> tuple[int, int]:
 class NativeSteps:
     """`Steps` in compiled loops."""
 
-    def __init__(self, tape: Tape, grid: Diagonals, extended: bool, state: State | None) -> None:
-        self.tape, self.grid = tape, grid
+    def __init__(self, tape: Tape, grid: Diagonals, form: Form, state: State | None) -> None:
+        self.tape, self.grid, self.largest = tape, grid, form.largest
         self.batch, self.n = tape.h[0].shape[1:]
         self.stride = tape.recurrent[0].stride(1)
-        self.units = (tape.h, tape.c) if extended else (tape.h,)
+        self.units = (tape.h, tape.c) if form.extended else (tape.h,)
         self.state = None if state is None else tuple(part.contiguous() for part in state)
         self._gather = kernel("slstm_gather", GATHER, tape.h[0].dtype)
         self._forward = kernel("slstm_forward", FORWARD, tape.h[0].dtype)
@@ -75,7 +75,7 @@ class NativeSteps:
             self._above(1, t),
             tape.c[t].data_ptr(),
             tape.h[t].data_ptr(),
-            LARGEST_MEMORY,
+            self.largest,
             slab.rows,
             self.batch,
             self.n,
@@ -86,9 +86,9 @@ class NativeSteps:
 class NativeGradientSteps:
     """`GradientSteps` in compiled loops."""
 
-    def __init__(self, acts: Activations, grad_h: Tensor, grid: Diagonals, extended: bool, space: Workspace) -> None:
+    def __init__(self, acts: Activations, grad_h: Tensor, grid: Diagonals, form: Form, space: Workspace) -> None:
         assert acts.recurrent is not None
-        self.grid, self.space, self.dtype = grid, space, grad_h.dtype
+        self.grid, self.space, self.dtype, self.largest = grid, space, grad_h.dtype, form.largest
         self.batch, self.n = acts.h.shape[1:]
         self.stride = acts.recurrent.shape[-1]
         parts = (acts.gates, acts.c, acts.h, grad_h.contiguous())
@@ -119,6 +119,7 @@ class NativeGradientSteps:
             self._d_memory[t % 2].data_ptr(),
             self._room.data_ptr(),
             self._d_bias.data_ptr(),
+            self.largest,
             slab.rows,
             self.batch,
             self.n,

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ride.models.slstm.activations import Activations, State, Tape, slabs
 from ride.models.slstm.diagonals import Diagonals, Slab
-from ride.models.slstm.reference import LARGEST_MEMORY
+from ride.models.slstm.reference import LARGEST_MEMORY, Form
 from ride.models.slstm.workspace import Workspace
 
 UNBOUNDED_DIAGONALS = 96
@@ -46,14 +46,14 @@ class GradientSteps(Protocol):
 class PlainSteps:
     """`Steps` in torch operations."""
 
-    def __init__(self, tape: Tape, grid: Diagonals, extended: bool, state: State | None) -> None:
-        self.tape, self.grid, self.extended, self.state = tape, grid, extended, state
+    def __init__(self, tape: Tape, grid: Diagonals, form: Form, state: State | None) -> None:
+        self.tape, self.grid, self.form, self.state = tape, grid, form, state
         self.n = tape.h[0].shape[-1]
 
     def gather(self, t: int) -> None:
         """See `Steps`."""
         above, before = self.state or (None, None), max(0, t - 1)
-        for number, units in enumerate((self.tape.h, self.tape.c) if self.extended else (self.tape.h,)):
+        for number, units in enumerate((self.tape.h, self.tape.c) if self.form.extended else (self.tape.h,)):
             inputs = self.tape.recurrent[t][..., 2 * self.n * number : 2 * self.n * (number + 1)]
             _gather(inputs, units[before], self.grid.slabs[t], t, above[number])
 
@@ -68,17 +68,18 @@ class PlainSteps:
         c[slab.up[0]].addcmul_(before[slab.up[1]], f_r[slab.up[0]])
         if self.state and slab.first_row:
             c[0].addcmul_(self.state[1][t], f_r[0])
-        if self.state or t >= UNBOUNDED_DIAGONALS:
-            c.clamp_(-LARGEST_MEMORY, LARGEST_MEMORY)
+        largest = self.form.largest
+        if self.state or t >= UNBOUNDED_DIAGONALS or largest < LARGEST_MEMORY:
+            c.clamp_(-largest, largest)
         torch.mul(c, o, out=self.tape.h[t]).tanh_()
 
 
 class PlainGradientSteps:
     """`GradientSteps` in torch operations."""
 
-    def __init__(self, acts: Activations, grad_h: Tensor, grid: Diagonals, extended: bool, space: Workspace) -> None:
+    def __init__(self, acts: Activations, grad_h: Tensor, grid: Diagonals, form: Form, space: Workspace) -> None:
         assert acts.recurrent is not None
-        self.acts, self.grid, self.extended, self.space = acts, grid, extended, space
+        self.acts, self.grid, self.form, self.space = acts, grid, form, space
         self.n, self.batch, inputs = acts.h.shape[-1], acts.h.shape[1], acts.recurrent.shape[-1]
         self.gates, self.c, self.h, self.grad_h = (slabs(part, grid) for part in (acts.gates, acts.c, acts.h, grad_h))
         room = max(slab.rows for slab in grid.slabs) * self.batch
@@ -106,13 +107,15 @@ class PlainGradientSteps:
             d_c.zero_()
         else:
             after, d_r = self.grid.slabs[t + 1], self._of(self._d_recurrent, t + 1)
-            for number, into in enumerate((d_h, d_c) if self.extended else (d_h,)):
+            for number, into in enumerate((d_h, d_c) if self.form.extended else (d_h,)):
                 first = 2 * n * number
                 into[after.left[1]] += d_r[after.left[0], :, first : first + n]
                 into[after.up[1]] += d_r[after.up[0], :, first + n : first + 2 * n]
         g, o, i, f_c, f_r = a.split(n, dim=-1)
         d_z = torch.ops.aten.tanh_backward.grad_input(d_h, self.h[t], grad_input=d_h)
         d_c.addcmul_(d_z, o)
+        if self.form.largest < LARGEST_MEMORY:
+            d_c.masked_fill_(self.c[t].abs() >= self.form.largest, 0)
         d_a = self._of(self._d_gates, t)
         torch.mul(d_c, i, out=d_a[..., :n])
         torch.mul(d_z, self.c[t], out=d_a[..., n : 2 * n])

@@ -15,10 +15,6 @@ import triton
 import triton.language as tl
 from triton.runtime.jit import JITFunction
 
-from ride.models.slstm.reference import LARGEST_MEMORY
-
-LIMIT = tl.constexpr(LARGEST_MEMORY)
-
 
 @triton.jit
 @no_type_check
@@ -92,6 +88,7 @@ def forward_diagonal(
     skip,
     above,
     batch,
+    largest,
     N: tl.constexpr,
     EXTENDED: tl.constexpr,
     KEEP: tl.constexpr,
@@ -113,6 +110,7 @@ def forward_diagonal(
         lefts: rows with a left neighbor, the first ones.
         skip: rows without an upper neighbor, the first ones.
         above: row of the state above the slab's first row.
+        largest: where memory units end.
     """
     m = tl.program_id(0) * BLOCK_M + tl.arange(0, BLOCK_M)
     n = tl.program_id(1) * BLOCK_N + tl.arange(0, BLOCK_N)
@@ -162,7 +160,7 @@ def forward_diagonal(
         c_up += _tile(above_c, above_row, n, N, has_above[:, None] & unit[None, :])
     memory = g * i + c_left * f_c + c_up * f_r
     # Unlike a minimum, this lets a NaN through.
-    memory = tl.where(memory > LIMIT, LIMIT, tl.where(memory < -LIMIT, -LIMIT, memory))
+    memory = tl.where(memory > largest, largest, tl.where(memory < -largest, -largest, memory))
     place = row.to(tl.int64)[:, None] * N + n[None, :]
     tl.store(c + place, memory, mask=mine)
     tl.store(h + place, _tanh(memory * o), mask=mine)
@@ -197,6 +195,7 @@ def backward_diagonal(
     no_rights,
     downs,
     batch,
+    largest,
     N: tl.constexpr,
     EXTENDED: tl.constexpr,
     PRECISION: tl.constexpr,
@@ -217,6 +216,7 @@ def backward_diagonal(
             lies `batch` after it.
         no_rights: rows without a right neighbor, the first ones.
         downs: rows with a lower neighbor, the first ones.
+        largest: where memory units end; those that do pass nothing on.
     """
     m = tl.program_id(0) * BLOCK_M + tl.arange(0, BLOCK_M)
     n = tl.program_id(1) * BLOCK_N + tl.arange(0, BLOCK_N)
@@ -250,7 +250,7 @@ def backward_diagonal(
     c_up = _tile(c, left - batch + m, n, N, (inside & (m >= skip))[:, None] & unit[None, :])
     units = _tile(h, row, n, N, mine)
     d_z = d_h * (1.0 - units * units)
-    d_c += d_z * o
+    d_c = tl.where(tl.abs(memory) < largest, d_c + d_z * o, 0.0)
     place = row.to(tl.int64)[:, None] * (5 * N) + n[None, :]
     tl.store(gates + place, d_c * i * (1.0 - g * g), mask=mine)
     tl.store(gates + place + N, d_z * memory * (o * (1.0 - o)), mask=mine)

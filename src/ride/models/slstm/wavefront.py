@@ -18,6 +18,7 @@ from torch.autograd.function import once_differentiable
 from ride.models.slstm import native, pointwise
 from ride.models.slstm.activations import Activations, State, Tape, slabs
 from ride.models.slstm.diagonals import Diagonals
+from ride.models.slstm.reference import Form
 from ride.models.slstm.workspace import Workspace
 
 
@@ -37,17 +38,17 @@ def forward(
     weight: Float[Tensor, "G K"],
     bias: Float[Tensor, " G"],
     grid: Diagonals,
-    extended: bool,
+    form: Form,
     space: Workspace,
 ) -> Activations:
     """Run equation (6) over a grid and keep what its gradient needs."""
     (cells, batch, inputs), n = x.shape, bias.numel() // 5
     gates = space.take("gates", (cells, batch, 5 * n), x)
     torch.addmm(bias, x.reshape(-1, inputs), weight[:, :inputs].t(), out=gates.view(-1, 5 * n))
-    recurrent = space.take("recurrent", (cells, batch, (4 if extended else 2) * n), x)
+    recurrent = space.take("recurrent", (cells, batch, (4 if form.extended else 2) * n), x)
     c, h = space.take("c", (cells, batch, n), x), x.new_empty(cells, batch, n)
     tape = Tape(*(slabs(part, grid) for part in (gates, recurrent, c, h)))
-    steps, w_h = _steps(tape, grid, extended, None), weight[:, inputs:].t()
+    steps, w_h = _steps(tape, grid, form, None), weight[:, inputs:].t()
     inputs_of, gates_of = (slabs(part.flatten(0, 1), grid, batch) for part in (recurrent, gates))
     for t in range(len(grid.slabs)):
         steps.gather(t)
@@ -61,7 +62,7 @@ def score(
     weight: Float[Tensor, "G K"],
     bias: Float[Tensor, " G"],
     grid: Diagonals,
-    extended: bool,
+    form: Form,
     space: Workspace,
     state: State | None = None,
 ) -> tuple[Float[Tensor, "P B N"], State]:
@@ -72,7 +73,7 @@ def score(
     (cells, batch, inputs), n = x.shape, bias.numel() // 5
     rows = [slab.rows for slab in grid.slabs]
     most = max(rows)
-    read = space.take("read", (most, batch, inputs + (4 if extended else 2) * n), x)
+    read = space.take("read", (most, batch, inputs + (4 if form.extended else 2) * n), x)
     gates, c = space.take("gates", (most, batch, 5 * n), x), space.take("c", (2, most, batch, n), x)
     h, last_c = x.new_empty(cells, batch, n), x.new_empty(len(grid.last_row), batch, n)
     tape = Tape(
@@ -81,7 +82,7 @@ def score(
         tuple(c[t % 2, :count] for t, count in enumerate(rows)),
         slabs(h, grid),
     )
-    steps, w = _steps(tape, grid, extended, state), weight.t()
+    steps, w = _steps(tape, grid, form, state), weight.t()
     for t, (count, x_t) in enumerate(zip(rows, slabs(x, grid), strict=True)):
         read[:count, :, :inputs] = x_t
         steps.gather(t)
@@ -95,9 +96,9 @@ def score(
     return h, (h[grid.on(x.device).last_row], last_c)
 
 
-def _steps(tape: Tape, grid: Diagonals, extended: bool, state: State | None) -> pointwise.Steps:
+def _steps(tape: Tape, grid: Diagonals, form: Form, state: State | None) -> pointwise.Steps:
     kind = native.NativeSteps if native.usable(tape.h[0]) else pointwise.PlainSteps
-    return kind(tape, grid, extended, state)
+    return kind(tape, grid, form, state)
 
 
 def backward(
@@ -106,7 +107,7 @@ def backward(
     weight: Float[Tensor, "G K"],
     acts: Activations,
     grid: Diagonals,
-    extended: bool,
+    form: Form,
     need_x: bool,
     space: Workspace,
 ) -> tuple[Tensor | None, Tensor, Tensor]:
@@ -115,7 +116,7 @@ def backward(
     batch = x.shape[1]
     w_h = weight[:, inputs:].contiguous()
     kind = native.NativeGradientSteps if native.usable(x) else pointwise.PlainGradientSteps
-    steps = kind(acts, grad_h, grid, extended, space)
+    steps = kind(acts, grad_h, grid, form, space)
     gates = slabs(acts.gates.flatten(0, 1), grid, batch)
     for t in range(len(gates) - 1, -1, -1):
         steps.differentiate(t)
@@ -154,17 +155,17 @@ class Wavefront(torch.autograd.Function):
         weight: Tensor,
         bias: Tensor,
         grid: Diagonals,
-        extended: bool,
+        form: Form,
         space: Workspace,
         passes: Passes = PASSES,
     ) -> Tensor:
         """Return h and keep what the gradient needs."""
         x = x.contiguous()
-        acts = passes.forward(x, weight, bias, grid, extended, space)
+        acts = passes.forward(x, weight, bias, grid, form, space)
         ctx.save_for_backward(x, weight, bias, acts.h)
         # h is held by the saved tensors only: an output kept on ctx would be a reference cycle.
         ctx.kept = (acts.gates, acts.recurrent, acts.c)
-        ctx.settings = (grid, extended, space, passes)
+        ctx.settings = (grid, form, space, passes)
         return acts.h
 
     @staticmethod
@@ -172,12 +173,12 @@ class Wavefront(torch.autograd.Function):
     def backward(ctx: Any, grad_h: Tensor) -> tuple[Tensor | None, Tensor, Tensor, None, None, None, None]:
         """Return the gradients; a second call on a retained graph computes the activations anew."""
         x, weight, bias, h = ctx.saved_tensors
-        grid, extended, space, passes = ctx.settings
+        grid, form, space, passes = ctx.settings
         if ctx.kept is None:
-            acts = passes.forward(x, weight, bias, grid, extended, space)
+            acts = passes.forward(x, weight, bias, grid, form, space)
         else:
             gates, recurrent, c = ctx.kept
             acts = Activations(gates, recurrent, c, h)
             ctx.kept = None
-        grads = passes.backward(grad_h, x, weight, acts, grid, extended, ctx.needs_input_grad[0], space)
+        grads = passes.backward(grad_h, x, weight, acts, grid, form, ctx.needs_input_grad[0], space)
         return *grads, None, None, None, None
