@@ -76,7 +76,7 @@ def inpaint(
         seed: of everything drawn.
         directory: keeps the chains; the same call goes on from there, to the same draws bit for bit.
         each: called with what there is every `every` sweeps and at the end.
-        progress: called with the sweeps done and all.
+        progress: called with the sweeps done and all, many times within each; what it raises ends the work at once.
 
     Raises:
         DataError: the image is not one, or the mask is of another size, empty, or covers everything.
@@ -100,14 +100,17 @@ def inpaint(
     work = _Chains(model, pixels, hole, chains, candidates, flips, exact, batched, bounds, seed)
     if directory:
         work.keep_in(Path(directory))
-    work.begin()
-    burnt = sweeps // 2 if burn_in is None else min(burn_in, sweeps)
-    if progress:
-        progress(min(work.done, sweeps), sweeps)
-    while work.done < sweeps:
-        work.sweep()
+
+    def tell(message: str) -> None:
         if progress:
-            progress(work.done, sweeps, f"{100 * work.acceptance:.0f} % accepted")
+            progress(min(work.done, sweeps), sweeps, message)
+
+    work.begin(tell)
+    burnt = sweeps // 2 if burn_in is None else min(burn_in, sweeps)
+    tell("")
+    while work.done < sweeps:
+        work.sweep(tell)
+        tell(work.success)
         if each and (work.done % every == 0 or work.done == sweeps):
             each(work.so_far(burnt))
         work.checkpoint(always=work.done == sweeps)
@@ -146,14 +149,23 @@ def canvas_for(model: RIDE, pixels: Float[Tensor, "H W M"], hole: Bool[Tensor, "
 
 
 def ancestral(
-    model: RIDE, canvas: Canvas, count: int, bounds: Bounds, generator: torch.Generator
+    model: RIDE,
+    canvas: Canvas,
+    count: int,
+    bounds: Bounds,
+    generator: torch.Generator,
+    progress: Progress | None = None,
 ) -> Float[Tensor, "K H W M"]:
-    """The canvas with its hole filled `count` times by ancestral samples, pixels clipped to the bounds."""
+    """The canvas with its hole filled `count` times by ancestral samples, pixels clipped to the bounds.
+
+    `progress` is called with the steps of the frontier done and all.
+    """
     images = canvas.image.expand(count, -1, -1, -1)
     rows, columns = model.neighborhood.predicted_shape(*canvas.hole.shape)
     u = torch.rand(count, rows, columns, dtype=torch.float64, generator=generator)
     z = torch.randn(count, rows, columns, images.shape[3], dtype=images.dtype, generator=generator)
-    return fill(model, images.contiguous(), canvas.hole, u.to(images.device), z.to(images.device), bounds)
+    noise = (u.to(images.device), z.to(images.device))
+    return fill(model, images.contiguous(), canvas.hole, *noise, bounds, progress)
 
 
 def log_density(model: RIDE, canvas: Canvas, images: Float[Tensor, "K H W M"]) -> Float[Tensor, " K"]:
@@ -201,6 +213,10 @@ class _Chains:
     def acceptance(self) -> float:
         return self.accepted / max(1, self.proposed)
 
+    @property
+    def success(self) -> str:
+        return f"{100 * self.acceptance:.0f} % accepted"
+
     def keep_in(self, directory: Path) -> None:
         """Go on from what the directory keeps of an earlier call."""
         parameters = torch.cat([value.detach().flatten().double().cpu() for value in self.model.state_dict().values()])
@@ -232,19 +248,23 @@ class _Chains:
                 f"{self.run.checkpoint_path} does not fit this inpainting ({error}): remove it to begin anew"
             ) from error
 
-    def begin(self) -> None:
+    def begin(self, tell: Callable[[str], None]) -> None:
         """Fill the hole by the most probable of some ancestral samples, for each chain."""
         if self.images.ndim == 4:
             return
         count = self.chains * self.candidates
-        drawn = ancestral(self.model, self.canvas, count, self.bounds, seeded(self.seed, "candidates"))
+
+        def drawing(done: int, total: int, message: str = "") -> None:
+            tell(f"candidates, {100 * done // total} %")
+
+        drawn = ancestral(self.model, self.canvas, count, self.bounds, seeded(self.seed, "candidates"), drawing)
         scores = self._log_density(drawn, ()).view(self.chains, -1)
         if not scores.isfinite().any(1).all():
             raise ModelError("the model gives its own samples no density: it was not trained to the end")
         best = scores.nan_to_num(nan=-math.inf).argmax(1)
         self.images = drawn.unflatten(0, (self.chains, -1))[torch.arange(self.chains), best].clone()
 
-    def sweep(self) -> None:
+    def sweep(self, tell: Callable[[str], None]) -> None:
         """Update every block once."""
         begun = time.monotonic()
         generator = seeded(self.seed, "sweep", self.done)
@@ -263,6 +283,7 @@ class _Chains:
         for part in chosen:
             accepted = update(self.model, images, plan, part, noise.of(part), self.bounds, exact)
             taken += int(accepted.sum())
+            tell(self.success)
         self.images = images.flip([axis + 1 for axis in axes]) if axes else images
         self.accepted, self.proposed = self.accepted + taken, self.proposed + len(plan) * self.chains
         self.done += 1
