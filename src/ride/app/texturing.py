@@ -46,6 +46,7 @@ def learn_from(job: Job, pictured: Picture, length: str, seed: int) -> View:
         name="RIDE",
         seed=seed,
         length=LENGTHS[length],
+        lengths=(1.0,),
         progress=lambda done, total, message="": job.tell(View(clock.line(done, total, message))),
     )
     rate = f"{learned.rate.bits_per_pixel:.3f} bit/px on the region held out"

@@ -39,7 +39,8 @@ class Command(Options):
     out: Path | None = None
     """Folder of the run; runs/texture-NAME unless given. OUT/ride can be named wherever a MODEL is asked for."""
     length: float = 1.0
-    """Scale the number of steps of both fits; 0.01 is a trial run."""
+    """Scale the number of steps of both fits; 0.01 is a trial run. Of an image of few pixels, whose length of fit a
+    training region chooses, this is the longest."""
     model: Annotated[RIDEConfig, arg(name="")] = field(default_factory=RIDEConfig)
 
     def run(self) -> None:
@@ -140,6 +141,7 @@ class Command(Options):
             "test_region": texture.regions.test.name,
             "mcgsm": texture.mcgsm.rate.to_json(),
             "ride": texture.ride.rate.to_json(),
+            "lengths": {"mcgsm": texture.mcgsm.length, "ride": texture.ride.length},
             "ride_over_mcgsm_bits": gain / math.log(2),
             "ride_over_mcgsm_stderr_bits": None if error is None else error / math.log(2),
             "pixels_that_both_predict": pixels,
@@ -152,6 +154,11 @@ class Command(Options):
 
         rows, columns = texture.regions.test.pixels.shape[:2]
         self.say(f"{len(texture.regions.training)} regions of {rows} x {columns} pixels to train on, one to test on")
+        for learned in (texture.mcgsm, texture.ride):
+            if learned.tried:
+                rates = ", ".join(f"{nats / math.log(2):.3f} by {x:g}" for x, nats in learned.tried.items())
+                why = f"a training region chose, with {rates} bit/px"
+                self.say(f"{learned.rate.model}: fitted by {learned.length:g} times the steps ({why})")
         self.say(f"{texture.mcgsm.rate}\n{texture.ride.rate}")
         gain, error, pixels = texture.gain()
         bits = with_error(f"{gain / math.log(2):+.3f}", None if error is None else error / math.log(2))

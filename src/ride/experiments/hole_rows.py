@@ -18,7 +18,6 @@ from ride.experiments.curves import Curve
 from ride.experiments.image_files import write_image
 from ride.experiments.results import ImageScore, Result, circumstances
 from ride.experiments.rows import Setting
-from ride.experiments.texture import learn
 from ride.experiments.texture_rows import ModelRow, TextureRow
 from ride.generation.inpainting import inpaint
 from ride.generation.maximum import most_probable
@@ -158,19 +157,8 @@ class ModelHoleRow(HoleRow):
 
     def learned(self, regions: Regions, setting: Setting) -> RIDE:
         """The model of the texture, which has not seen the region with the hole."""
-        row = self.model
         with setting.bars(f"{self.plate}, RIDE: fitting") as progress:
-            return learn(
-                regions,
-                row.model,
-                row.fit,
-                name=row.name,
-                directory=setting.out / row.key,
-                seed=setting.seed,
-                length=setting.length,
-                device=setting.device,
-                progress=progress,
-            ).model
+            return self.model.learned(regions, setting, progress).model
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,9 @@
 """Learning one texture: a RIDE and an MCGSM of the same regions, and what both are worth on the region held out
 (section 3.4)."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,10 @@ MCGSM = RIDEConfig(layers=0, neighborhood=9, features=48)
 """The paper's: a neighborhood 9 wide and 5 high."""
 PIECE = 256
 """Side of the pieces of a texture that samples are compared with, as in Figure 3, or half its shorter side."""
+FEW = 300_000
+"""Training pixels below which the length of a fit is chosen by one of the training regions."""
+LENGTHS = (0.3, 1.0)
+"""To choose from."""
 BLOCKS = 4
 """Blocks along a side of the test region, over which the standard error of a difference is taken."""
 
@@ -35,13 +41,21 @@ class Learned:
         model: in evaluation mode, ready to draw from.
         rate: on the test region, with all that such a figure has to state.
         nats: log-likelihood of each predicted pixel of the test region in nats.
-        seconds: of training.
+        seconds: of training, that of choosing its length included.
+        tried: nats per pixel of a training region that was held out, by the length of the fit; empty where nothing was
+            to be chosen.
     """
 
     model: RIDE
     rate: Rate
     nats: Float[Tensor, "h w"]
     seconds: float
+    tried: Mapping[float, float] = field(default_factory=dict)
+
+    @property
+    def length(self) -> float:
+        """The length that was chosen."""
+        return max(self.tried, key=self.tried.__getitem__, default=1.0)
 
     def blocks(self, radius: int) -> tuple[list[float], list[int]]:
         """Nats per pixel, and pixels, of 4 x 4 blocks of what a neighborhood of this radius can predict.
@@ -92,7 +106,8 @@ def learn_texture(
             keep nothing.
         seed: chooses the region to test on, and is that of everything that is drawn.
         model: the RIDE; 1 layer of 64 hidden units unless given.
-        length: scales the number of steps of both fits.
+        length: scales the number of steps of both fits; of a texture of few pixels that is the longest of those
+            among which one of the training regions chooses.
         device: where to compute.
         bars: shows the progress of each part; what its bars raise ends the work.
 
@@ -132,15 +147,46 @@ def learn(
     directory: Path | None = None,
     seed: int = 0,
     length: float = 1.0,
+    lengths: Sequence[float] | None = None,
     device: str | torch.device = "cpu",
     progress: Progress | None = None,
 ) -> Learned:
     """Fit one model to the training regions and score it on the test region; raises as `learn_texture` does.
 
-    The test region has no part in training: no stage is chosen by it, and the last model is the one that counts.
+    The test region has no part in training: nothing is chosen by it, and the last model is the one that counts. With
+    several `lengths` (those of `lengths_for`, unless given) a model is first fitted by each to all training regions
+    but the last, which then chooses.
     """
+    lengths = lengths_for(regions) if lengths is None else lengths
+    if len(lengths) > 1:
+        parts = list(accumulate((*lengths, max(lengths)), initial=0.0))
+        shares = [_share(progress, a / parts[-1], b / parts[-1]) for a, b in pairwise(parts)]
+
+        def fitted(some: Regions, factor: float, into: Path | None, share: Progress | None) -> Learned:
+            return learn(
+                some,
+                config,
+                recipe,
+                name=name,
+                directory=into,
+                seed=seed,
+                length=length * factor,
+                lengths=(1.0,),
+                device=device,
+                progress=share,
+            )
+
+        fewer = replace(regions, training=regions.training[:-1], test=regions.training[-1])
+        scouts = {
+            factor: fitted(fewer, factor, directory / f"length-{factor:g}" if directory else None, share)
+            for factor, share in zip(lengths, shares, strict=False)
+        }
+        tried = {factor: scout.rate.nats_per_pixel for factor, scout in scouts.items()}
+        found = fitted(regions, max(tried, key=tried.__getitem__), directory, shares[-1])
+        seconds = found.seconds + sum(scout.seconds for scout in scouts.values())
+        return replace(found, seconds=seconds, tried=tried)
     recipe = replace(recipe, seed=seed)
-    if length != 1.0:
+    if (length := length * lengths[0]) != 1.0:
         recipe = recipe.scaled(length)
     torch.manual_seed(seed)
     model = RIDE(config).to(device)
@@ -151,6 +197,23 @@ def learn(
         model.eval(), [regions.test], seed=seed, name=name, each=lambda title, image, nats: maps.append(nats.cpu())
     )
     return Learned(model, rate, maps[0], result.seconds)
+
+
+def lengths_for(regions: Regions) -> tuple[float, ...]:
+    """The lengths of a fit to choose from: several where pixels to train on are few, for longer may be worse there."""
+    few = sum(region.pixels.shape[0] * region.pixels.shape[1] for region in regions.training) < FEW
+    return LENGTHS if few and len(regions.training) > 1 else (1.0,)
+
+
+def _share(progress: Progress | None, first: float, last: float) -> Progress | None:
+    """Progress of a part of the work, as one of all of it."""
+    if progress is None:
+        return None
+
+    def tell(done: int, total: int, message: str = "") -> None:
+        progress(round(1000 * (first + (last - first) * done / max(total, 1))), 1000, message)
+
+    return tell
 
 
 @dataclass(frozen=True)

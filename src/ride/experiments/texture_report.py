@@ -15,7 +15,7 @@ from ride.experiments.results import Result, difference
 from ride.experiments.rows import Row, Setting
 from ride.experiments.tables import Line, Table
 from ride.experiments.texture import PIECE
-from ride.experiments.texture_rows import SAMPLE, OriginalRow, PeerRow, TextureRow
+from ride.experiments.texture_rows import SAMPLE, TRIED, OriginalRow, PeerRow, TextureRow
 
 STATISTICS = (
     f"Distances of a sample from the texture, less is better, each the mean over the four {PIECE} x {PIECE} pieces in "
@@ -48,6 +48,7 @@ def show(table: Table, found: Mapping[str, Result], setting: Setting, name: str,
     lines = [(line.name, row) for line in plates for row in _in_order(line) if row.key in found]
     if lines:
         blocks += [Heading("How far the samples are from the textures"), Paragraph(STATISTICS), _grid(lines, found)]
+    blocks += _lengths(lines, found)
     return blocks + _variants(plates, variants, found, setting, name, folder)
 
 
@@ -68,9 +69,30 @@ def _lacks(line: Line, setting: Setting) -> bool:
 
 def _grid(lines: Sequence[tuple[str, TextureRow]], found: Mapping[str, Result]) -> Grid:
     """The statistics of the rows that were run."""
-    names = list(found[lines[0][1].key].notes)
+    names = [name for name in found[lines[0][1].key].notes if not name.startswith(TRIED)]
     rows = [[title, row.name, *(f"{found[row.key].notes[name]:.4f}" for name in names)] for title, row in lines]
     return Grid(["texture", "drawn by", *names], rows)
+
+
+def _lengths(lines: Sequence[tuple[str, TextureRow]], found: Mapping[str, Result]) -> list[Block]:
+    """What the lengths of fits were chosen by, where they were."""
+    tried = [
+        [title, row.name, note.removeprefix(TRIED).strip(), f"{bits:.3f}"]
+        for title, row in lines
+        for note, bits in found[row.key].notes.items()
+        if note.startswith(TRIED)
+    ]
+    if not tried:
+        return []
+    text = (
+        "Where a texture has few pixels, one of its training regions, held out from first fits, chooses the length of "
+        "the fit: the one with the highest rate on it."
+    )
+    return [
+        Heading("Lengths to choose from"),
+        Paragraph(text),
+        Grid(["texture", "model", "steps, times", "rate on that region [bit/px]"], tried),
+    ]
 
 
 def _verdict(plates: Sequence[Line], found: Mapping[str, Result]) -> list[Block]:

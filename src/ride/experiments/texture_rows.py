@@ -9,18 +9,21 @@ from typing import Any
 from torch import Tensor
 
 from ride.baselines.portilla_simoncelli import STEPS, synthesize
-from ride.data import find_plate, split_regions
+from ride.data import Regions, find_plate, split_regions
 from ride.evaluation.means import mean_and_error
 from ride.experiments.curves import Curve
 from ride.experiments.image_files import write_image
 from ride.experiments.results import ImageScore, Result, circumstances
 from ride.experiments.rows import Row, Setting
-from ride.experiments.texture import MCGSM, PIECE, Original, learn
+from ride.experiments.texture import MCGSM, PIECE, Learned, Original, learn, lengths_for
 from ride.models.ride import RIDEConfig
+from ride.progress import Progress
 from ride.training import FitConfig
 
 SAMPLE = "sample.png"
 """What was drawn, in the folder of a row."""
+TRIED = "training region held out, bit/px, by steps times"
+"""What the length was chosen by, and the length."""
 STATISTICS = 1
 """Raised when the statistics change, so that results of others are measured again."""
 EXAMPLE = 0
@@ -66,31 +69,42 @@ class ModelRow(TextureRow):
     Args:
         model: what is fitted.
         fit: how.
+        lengths: of the fit, relative, among which a training region chooses; those of `lengths_for` if None.
     """
 
     model: RIDEConfig
     fit: FitConfig
+    lengths: tuple[float, ...] | None = None
 
     def own_settings(self, setting: Setting) -> Any:
         """Model and fit."""
-        return [self.model.identity(), asdict(self.fit), setting.length]
+        lengths = self.lengths
+        if lengths is None and not self.lacks(setting):
+            lengths = lengths_for(split_regions(setting.source.plate(self.plate), setting.seed))
+        chosen = [lengths] if lengths and len(lengths) > 1 else []
+        return [self.model.identity(), asdict(self.fit), setting.length, *chosen]
+
+    def learned(self, regions: Regions, setting: Setting, progress: Progress | None) -> Learned:
+        """Fit the model, or take the one that is there."""
+        return learn(
+            regions,
+            self.model,
+            self.fit,
+            name=self.name,
+            directory=setting.out / self.key,
+            seed=setting.seed,
+            length=setting.length,
+            lengths=self.lengths,
+            device=setting.device,
+            progress=progress,
+        )
 
     def run(self, setting: Setting) -> Result:
         """Fit, or go on with a fit; score, draw and compare."""
         picture = setting.source.plate(self.plate)
         regions = split_regions(picture, setting.seed)
         with setting.bars(f"{self.plate}, {self.name}: fitting") as progress:
-            learned = learn(
-                regions,
-                self.model,
-                self.fit,
-                name=self.name,
-                directory=setting.out / self.key,
-                seed=setting.seed,
-                length=setting.length,
-                device=setting.device,
-                progress=progress,
-            )
+            learned = self.learned(regions, setting, progress)
         begun = time.monotonic()
         original = Original(picture, setting.seed)
         with setting.bars(f"{self.plate}, {self.name}: drawing") as progress:
@@ -99,6 +113,7 @@ class ModelRow(TextureRow):
         nats, pixels = learned.blocks(MCGSM.neighborhood // 2)
         blocks = [value / math.log(2) for value in nats]
         mean, error = mean_and_error(blocks, pixels)
+        tried = {f"{TRIED} {length:g}": nats / math.log(2) for length, nats in learned.tried.items()}
         return Result(
             identity=self.identity(setting),
             unit="bit/px",
@@ -111,7 +126,7 @@ class ModelRow(TextureRow):
             ),
             scored="the test region, whole, where a 9-wide neighborhood fits",
             of="pixels",
-            notes=original.compare(sample).named(),
+            notes={**original.compare(sample).named(), **tried},
             seed=setting.seed,
             device=learned.rate.device,
             run=self.key,
