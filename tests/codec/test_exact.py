@@ -22,7 +22,7 @@ GOLDEN = (
     "d356459507207c879ce8d617542b11"
 )
 """A file of an image of 16 x 20 pixels under the small model."""
-BUNDLED = "4147ad05ddf85d5f22d516c87464c2dddc25351370f4552fa806ce283edca48d"
+BUNDLED = "a33ff453679b1cec68555edcddd401791efe9e52b8b99926da22bd8d542692c7"
 """SHA-256 of the file of an image of 40 x 56 pixels under the bundled model."""
 
 
