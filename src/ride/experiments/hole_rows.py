@@ -149,7 +149,7 @@ class ModelHoleRow(HoleRow):
 
     def own_settings(self, setting: Setting) -> Any:
         """The model and what is done with it."""
-        return [self.model.own_settings(setting), self.work(setting)]
+        return [self.model.fit_settings(setting), self.work(setting)]
 
     @abstractmethod
     def work(self, setting: Setting) -> Any:

@@ -15,7 +15,7 @@ from ride.data import Picture, Pixels, Regions, dequantize, seeded, split_region
 from ride.errors import ConfigError
 from ride.evaluation import Rate, evaluate
 from ride.evaluation.means import mean_and_error
-from ride.evaluation.textures import Distances, corners, nearest_patch, noise, to_pieces
+from ride.evaluation.textures import Distances, autocorrelation_distance, corners, nearest_patch, noise, to_pieces
 from ride.models.ride import RIDE, RIDEConfig
 from ride.progress import Bars, Progress, silent
 from ride.training import FitConfig, fit, presets
@@ -259,12 +259,20 @@ class Original:
 
     def compare(self, sample: Float[Tensor, "H W *M"]) -> Likeness:
         """What the upper left piece of a sample has in common with the texture; what is outside [0, 1] is clipped."""
-        image = gray(sample.detach().cpu().float())[: self.side, : self.side].clamp(0, 1)
+        image = self._cut(sample)
         return Likeness(to_pieces(image, self.pieces, self.seed), nearest_patch(image, self._training, self.seed))
+
+    def autocorrelation(self, sample: Float[Tensor, "H W *M"]) -> float:
+        """What `compare` says of the autocorrelation alone, in much less time."""
+        image = self._cut(sample)
+        return sum(autocorrelation_distance(image, piece) for piece in self.pieces) / len(self.pieces)
 
     def itself(self) -> Likeness:
         """The pieces from each other, and the region held out from those to train on: what no sample has to beat."""
         return Likeness(noise(self.pieces, self.seed), nearest_patch(self._test, self._training, self.seed))
+
+    def _cut(self, sample: Float[Tensor, "H W *M"]) -> Float[Tensor, "H W"]:
+        return gray(sample.detach().cpu().float())[: self.side, : self.side].clamp(0, 1)
 
 
 def gray(image: Float[Tensor, "H W *M"]) -> Float[Tensor, "H W"]:

@@ -1,5 +1,6 @@
 """What the report of textures shows: originals beside samples, and how far these are from each other."""
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,12 @@ from PIL import Image
 from ride.evaluation.textures import DIRECTIONS, LAGS, PATCH, QUERIES
 from ride.experiments.document import Block, Figure, Grid, Heading, Paragraph
 from ride.experiments.mosaic import write_mosaic
+from ride.experiments.report import with_error
 from ride.experiments.results import Result, difference
 from ride.experiments.rows import Row, Setting
 from ride.experiments.tables import Line, Table
 from ride.experiments.texture import PIECE
-from ride.experiments.texture_rows import SAMPLE, TRIED, OriginalRow, PeerRow, TextureRow
+from ride.experiments.texture_rows import MANY, MANY_ERROR, SAMPLE, SAMPLES, TRIED, OriginalRow, PeerRow, TextureRow
 
 STATISTICS = (
     f"Distances of a sample from the texture, less is better, each the mean over the four {PIECE} x {PIECE} pieces in "
@@ -69,7 +71,7 @@ def _lacks(line: Line, setting: Setting) -> bool:
 
 def _grid(lines: Sequence[tuple[str, TextureRow]], found: Mapping[str, Result]) -> Grid:
     """The statistics of the rows that were run."""
-    names = [name for name in found[lines[0][1].key].notes if not name.startswith(TRIED)]
+    names = [name for name in found[lines[0][1].key].notes if not name.startswith((MANY, TRIED))]
     rows = [[title, row.name, *(f"{found[row.key].notes[name]:.4f}" for name in names)] for title, row in lines]
     return Grid(["texture", "drawn by", *names], rows)
 
@@ -105,13 +107,30 @@ def _verdict(plates: Sequence[Line], found: Mapping[str, Result]) -> list[Block]
     if not pairs:
         return []
     above = [name for name, base, better in pairs if difference(better, base)[0] > 0]
-    nearer = [name for name, base, better in pairs if better.notes["autocorrelation"] < base.notes["autocorrelation"]]
+    gaps = {name: _gap(better, base) for name, base, better in pairs}
+    nearer = [name for name, (gap, error) in gaps.items() if gap < -2 * error]
+    farther = [name for name, (gap, error) in gaps.items() if gap > 2 * error]
+    cells = [
+        [
+            name,
+            *(with_error(f"{x.notes[MANY]:.4f}", x.notes[MANY_ERROR], 4) for x in (base, better)),
+            with_error(f"{gap[0]:+.4f}", gap[1], 4),
+        ]
+        for (name, base, better), gap in zip(pairs, gaps.values(), strict=True)
+    ]
     return [
         Paragraph(
-            f"Of {len(pairs)} textures RIDE has the higher held-out rate on {_listed(above)}; the autocorrelation of "
-            f"its sample is nearer to the original's than that of the MCGSM's sample on {_listed(nearer)}."
-        )
+            f"Of {len(pairs)} textures RIDE has the higher held-out rate on {_listed(above)}. The autocorrelation of "
+            f"its samples is nearer to the original's than that of the MCGSM's on {_listed(nearer)}, and farther on "
+            f"{_listed(farther)}, by more than two standard errors, as the means over {SAMPLES} samples each show."
+        ),
+        Grid(["texture", "distance of the autocorrelation, MCGSM", "RIDE", "RIDE less the MCGSM"], cells),
     ]
+
+
+def _gap(one: Result, other: Result) -> tuple[float, float]:
+    """By how much the autocorrelation of one is farther from the texture's than that of the other, and the error."""
+    return one.notes[MANY] - other.notes[MANY], math.hypot(one.notes[MANY_ERROR], other.notes[MANY_ERROR])
 
 
 def _listed(names: Sequence[str]) -> str:

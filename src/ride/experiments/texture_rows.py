@@ -24,6 +24,10 @@ SAMPLE = "sample.png"
 """What was drawn, in the folder of a row."""
 TRIED = "training region held out, bit/px, by steps times"
 """What the length was chosen by, and the length."""
+SAMPLES = 16
+"""Samples of a model whose autocorrelation is compared: that of one is a matter of luck."""
+MANY, MANY_ERROR = f"autocorrelation of {SAMPLES} samples", f"autocorrelation of {SAMPLES} samples, standard error"
+"""The notes about it."""
 STATISTICS = 1
 """Raised when the statistics change, so that results of others are measured again."""
 EXAMPLE = 0
@@ -77,6 +81,10 @@ class ModelRow(TextureRow):
     lengths: tuple[float, ...] | None = None
 
     def own_settings(self, setting: Setting) -> Any:
+        """The fit, and what is drawn."""
+        return [*self.fit_settings(setting), SAMPLES]
+
+    def fit_settings(self, setting: Setting) -> list[Any]:
         """Model and fit."""
         lengths = self.lengths
         if lengths is None and not self.lacks(setting):
@@ -108,8 +116,12 @@ class ModelRow(TextureRow):
         begun = time.monotonic()
         original = Original(picture, setting.seed)
         with setting.bars(f"{self.plate}, {self.name}: drawing") as progress:
-            sample = learned.model.sample(original.side, original.side, seed=setting.seed, progress=progress)[0]
-        self.keep(sample, setting)
+            samples = learned.model.sample(
+                original.side, original.side, batch=SAMPLES, seed=setting.seed, progress=progress
+            )
+        self.keep(samples[0], setting)
+        many = mean_and_error([original.autocorrelation(sample) for sample in samples], [1] * SAMPLES)
+        several = {MANY: many[0], MANY_ERROR: many[1] or 0.0}
         nats, pixels = learned.blocks(MCGSM.neighborhood // 2)
         blocks = [value / math.log(2) for value in nats]
         mean, error = mean_and_error(blocks, pixels)
@@ -126,7 +138,7 @@ class ModelRow(TextureRow):
             ),
             scored="the test region, whole, where a 9-wide neighborhood fits",
             of="pixels",
-            notes={**original.compare(sample).named(), **tried},
+            notes={**original.compare(samples[0]).named(), **several, **tried},
             seed=setting.seed,
             device=learned.rate.device,
             run=self.key,
