@@ -128,6 +128,14 @@ def _verdict(plates: Sequence[Line], found: Mapping[str, Result]) -> list[Block]
     ]
 
 
+def _autocorrelation(result: Result) -> str:
+    """Its distance from the texture's: the mean over many samples, where there are many."""
+    notes = result.notes
+    if MANY in notes:
+        return with_error(f"{notes[MANY]:.4f}", notes[MANY_ERROR], 4)
+    return f"{notes['autocorrelation']:.4f}"
+
+
 def _gap(one: Result, other: Result) -> tuple[float, float]:
     """By how much the autocorrelation of one is farther from the texture's than that of the other, and the error."""
     return one.notes[MANY] - other.notes[MANY], math.hypot(one.notes[MANY_ERROR], other.notes[MANY_ERROR])
@@ -160,7 +168,7 @@ def _variants(
         rate = result.unit == "bit/px"
         gain = f"{difference(result, base)[0]:+.3f}" if rate and base and result is not base else "-"
         value = f"{result.value:.3f}" if rate else "-"
-        cells.append([row.name, value, gain, f"{result.notes['autocorrelation']:.4f}"])
+        cells.append([row.name, value, gain, _autocorrelation(result)])
     head = ["drawn by", "held-out rate [bit/px]", "over MCGSM", "autocorrelation"]
     blocks: list[Block] = [
         Heading("Does the likelihood see periods?"),
