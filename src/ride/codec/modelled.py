@@ -14,6 +14,7 @@ from ride.codec.sheet import Shape, Sheet, Step
 from ride.codec.states import Mixture, States
 from ride.errors import CodecError
 from ride.progress import Progress
+from ride.threads import check
 
 TOTAL = 2**TOTAL_BITS
 SYMBOLS = 256
@@ -168,6 +169,7 @@ def decode_tiles(
 
 
 def _visit(model: IntegerModel, sheet: Sheet, states: States, number: int) -> tuple[Step, Mixture]:
+    check()
     step = sheet.step(number)
     x = sheet.inputs(step)
     return step, Mixture(model, x, states.advance(step, x))
