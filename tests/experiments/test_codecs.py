@@ -42,6 +42,7 @@ def test_all_codecs_are_measured_and_reported(data: Path, tmp_path: Path, monkey
     assert "| ride compress |" in text
     assert "## Seconds and memory" in text
     assert " | 3 | 2 | " in text
+    assert "| 16 | 3 | 2 |" in text
     assert "| text.png | 77,056 | " in text
 
 

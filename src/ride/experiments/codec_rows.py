@@ -1,5 +1,6 @@
 """Rows about lossless codecs: sizes and seconds, memory, and how near files are to what a model implies."""
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -126,11 +127,17 @@ class CodecRow(GroupRow):
 
 @dataclass(frozen=True, kw_only=True)
 class MemoryRow(GroupRow):
-    """The largest memory of a process that encodes the first image, in MiB."""
+    """The largest memory of a process that encodes the first image, in MiB.
+
+    Args:
+        megapixels: repeat the image to a square of about so many; None leaves it as it is.
+    """
+
+    megapixels: int | None = None
 
     def settings(self, setting: Setting) -> Any:
         """That it is about memory."""
-        return [*super().settings(setting), "memory"]
+        return [*super().settings(setting), "memory", *([self.megapixels] if self.megapixels else [])]
 
     def run(self, setting: Setting) -> Result:
         """Let a process encode, and ask it.
@@ -139,11 +146,14 @@ class MemoryRow(GroupRow):
             CodecError: it failed.
         """
         picture = pictures_of(self.group, setting)[0]
-        begun = time.monotonic()
-        after, before = peaks(self.kind, picture.pixels)
+        pixels, begun = picture.pixels, time.monotonic()
+        if self.megapixels:
+            side = math.isqrt(self.megapixels * 10**6)
+            pixels = np.tile(pixels, [-(-side // length) for length in pixels.shape])[:side, :side]
+        after, before = peaks(self.kind, pixels)
         return self._result(
             setting,
-            [ImageScore(Path(picture.name).name, after / MIB, picture.pixels.size)],
+            [ImageScore(Path(picture.name).name, after / MIB, pixels.size)],
             time.monotonic() - begun,
             unit="MiB",
             scored="largest memory of a process that encodes one image",

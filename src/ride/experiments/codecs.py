@@ -31,6 +31,10 @@ LENGTHS = {
     "BSDS300": LengthRow("BSDS300", "length-ride", kind="ride:bsds300"),
     "scikit-image": LengthRow("scikit-image", "length-elsewhere", kind="ride:bsds300", group="scikit-image"),
 }
+LARGE = tuple(
+    MemoryRow(f"ride compress, {size} megapixels", f"memory-ride-{size}", kind="ride:bsds300", megapixels=size)
+    for size in (1, 4, 16)
+)
 LINES = (
     line("PNG, optimised", "png", "png"),
     line("WebP", "webp", "webp"),
@@ -38,7 +42,7 @@ LINES = (
     line("JPEG-LS", "jpeg-ls", "jpeg-ls"),
     line("JPEG XL, effort 7", "jpeg-xl-7", "jpeg-xl-7"),
     line("JPEG XL, effort 9", "jpeg-xl-9", "jpeg-xl-9"),
-    Line(OWN.name, OWN.cells, (*OWN.further, *LENGTHS.values())),
+    Line(OWN.name, OWN.cells, (*OWN.further, *LENGTHS.values(), *LARGE)),
 )
 IN_DETAIL = ("elsewhere-png", "elsewhere-jpeg-xl-9", "elsewhere-ride", "length-elsewhere")
 """Rows whose images are shown one by one."""
@@ -64,6 +68,9 @@ def show(table: Table, found: Mapping[str, Result], setting: Setting, name: str,
             Paragraph(COSTS),
             _costs(table, found, sizes),
         ]
+    large = [row for row in LARGE if row.key in found]
+    if large:
+        blocks += [Heading("Memory of large images"), Paragraph(BOUNDED), _large(large, found)]
     lengths = {name: found[row.key] for name, row in LENGTHS.items() if row.key in found}
     if lengths:
         blocks += [Heading("Distance to the model"), Paragraph(DISTANCE), _distances(lengths)]
@@ -83,6 +90,16 @@ def _costs(table: Table, found: Mapping[str, Result], sizes: Mapping[str, Result
             cells = [f"{measured.value:.0f}", f"{measured.value - measured.notes[BEFORE]:.0f}"]
         rows.append([name, *(f"{result.notes[note]:.3f}" for note in SECONDS.values()), *cells, result.machine])
     return Grid(["codec", *SECONDS.values(), "MiB of the process", "of these to encode", "machine"], rows)
+
+
+def _large(rows: Sequence[MemoryRow], found: Mapping[str, Result]) -> Grid:
+    """What is needed beyond an image that is there."""
+    lines = []
+    for row in rows:
+        result = found[row.key]
+        cells = [f"{value:.0f}" for value in (result.value, result.value - result.notes[BEFORE])]
+        lines.append([f"{result.count / 1e6:.0f}", *cells])
+    return Grid(["megapixels", "MiB of the process", "of these to encode"], lines)
 
 
 def _distances(lengths: Mapping[str, Result]) -> Grid:
@@ -110,6 +127,10 @@ COSTS = (
     "Seconds of an image of BSDS300, 481 x 321 pixels, one after another, on the machine that the last column names. "
     "Memory is the largest of a process that encodes one such image; most of it is the interpreter and libraries (for "
     "ours PyTorch), and what is needed beyond what the process had when it began to encode stands beside it."
+)
+BOUNDED = (
+    "A process that encodes a test image, repeated to a square, with our codec on one thread. To encode is what is "
+    "needed beyond the image itself, and includes the file, whose streams are there once more before they are joined."
 )
 DISTANCE = (
     "In bit/px. The RIDE is evaluated in floating point on the tiles and borders of the codec, all pixels included. "
