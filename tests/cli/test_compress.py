@@ -59,6 +59,32 @@ def test_many_images_and_a_model_of_ones_own(ride: Ride, model: Path, photos: Pa
     assert "the given one is another" in complaint(ride("decompress", other, "--model", integers))
 
 
+def test_an_error_leaves_the_files_before_it(ride: Ride, photo: Path, tmp_path: Path):
+    text = tmp_path / "text.png"
+    text.write_bytes(b"no image")
+    assert f"cannot read {text}" in complaint_after(ride("compress", photo, text), "photo.ride")
+    packed, broken = tmp_path / "photo.ride", tmp_path / "broken.ride"
+    broken.write_bytes(packed.read_bytes()[:-1])
+    (tmp_path / "out").mkdir()
+    ran = ride("decompress", packed, broken, "--out", tmp_path / "out")
+    assert f"cannot decompress {broken}: the file is truncated" in complaint_after(ran, "photo.png")
+    assert np.array_equal(pixels_of(tmp_path / "out" / "photo.png"), pixels_of(photo))
+
+
+def complaint_after(ran: Ran, written: str) -> str:
+    """The one line of an error, after it was said that a file had been written."""
+    assert f"{written}, 20 x 24 pixels" in ran.out
+    return complaint(Ran(ran.status, "", ran.err))
+
+
+def test_large_images_are_compressed(ride: Ride, photo: Path, monkeypatch: pytest.MonkeyPatch):
+    """More pixels than Pillow takes for harmless."""
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 300)
+    assert ride("compress", photo).status == 0
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 200)
+    assert "more pixels than 400" in complaint(ride("compress", photo, "--force"))
+
+
 @pytest.mark.parametrize("pixels", [np.full((4, 5), 300, np.uint16), np.full((4, 5, 3), [1, 200, 7], np.uint8)])
 def test_depth_and_colour_are_kept(ride: Ride, tmp_path: Path, pixels: np.ndarray):
     source, out = tmp_path / "a.png", tmp_path / "b.png"
@@ -105,7 +131,7 @@ def test_damage_is_refused_or_cut_out(ride: Ride, photo: Path, tmp_path: Path):
 def test_what_does_not_come_back_is_not_written(
     ride: Ride, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("ride.codec.decode", lambda *words, **names: np.zeros((20, 24), np.uint8))
+    monkeypatch.setattr("ride.codec.decoding.merge", lambda planes, channels: np.zeros((20, 24), np.uint8))
     assert "nothing was written" in complaint(ride("compress", photo))
     assert not (tmp_path / "photo.ride").exists()
     assert ride("compress", photo, "--no-verify").status == 0

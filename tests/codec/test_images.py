@@ -88,13 +88,13 @@ def count(calls):
 
 
 def test_tiles_are_coded_in_groups_without_a_difference(monkeypatch):
-    from ride.codec import images
+    from ride.codec import together
 
     image = smooth_image(20, 37)
     data = encode(image, MODEL, side=16)
     calls: list[tuple[int, int]] = []
-    for together in (1, 400):
-        monkeypatch.setattr(images, "TOGETHER", together)
+    for pixels in (1, 400):
+        monkeypatch.setattr(together, "TOGETHER", pixels)
         assert encode(image, MODEL, side=16) == data
         calls.clear()
         again = decode(data, MODEL, progress=count(calls))

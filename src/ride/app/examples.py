@@ -1,11 +1,9 @@
 """Images to try the page with: dead leaves, and some of scikit-image's where it is installed."""
 
 from functools import cache
-from importlib.util import find_spec
-from pathlib import Path
 
 from ride.data import DeadLeaves, Picture
-from ride.data.files import readers
+from ride.data.packaged import packaged_file, packaged_picture
 from ride.errors import DataError
 
 FILES = {"photograph": "camera.png", "brick": "brick.png", "grass": "grass.png", "gravel": "gravel.png"}
@@ -14,7 +12,7 @@ LEAVES = "dead leaves"
 
 def example_names() -> list[str]:
     """Of the examples that are there, photographs first."""
-    return [name for name in FILES if _file(name).exists()] + [LEAVES]
+    return [name for name in FILES if packaged_file(FILES[name])] + [LEAVES]
 
 
 def first_of(*names: str) -> str:
@@ -32,14 +30,7 @@ def example(name: str) -> Picture:
     if name == LEAVES:
         made = DeadLeaves(1, 0, part="test")[0]
         return Picture(LEAVES, made.pixels, made.levels)
-    if name not in FILES or not _file(name).exists():
+    if name not in example_names():
         raise DataError(f"there is no example called {name}: choose one of {', '.join(example_names())}")
-    (read,) = readers(_file(name), 1)
-    picture = read()
+    picture = packaged_picture(FILES[name])
     return Picture(name, picture.pixels, picture.levels)
-
-
-def _file(name: str) -> Path:
-    # Importing scikit-image for a file would take seconds.
-    found = find_spec("skimage")
-    return Path(found.origin or "").parent / "data" / FILES[name] if found else Path(FILES[name] + " is not there")

@@ -1,8 +1,47 @@
-"""Compressed files as arguments, and where what is made of them goes."""
+"""Compressed files as arguments, where what is made of them goes, and how it is told."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
+from ride.cli.options import Options, counted
 from ride.errors import CodecError, ConfigError, OutputError
+from ride.progress import Progress
+
+
+@dataclass(frozen=True, kw_only=True)
+class Together(Options):
+    """A command on many files, under one progress bar."""
+
+    @contextmanager
+    def together(self, doing: str, files: int) -> Iterator[tuple[Progress | None, Callable[[str], None]]]:
+        """Yield the bar's progress and what says a line: at once, or when the bar, is gone."""
+        lines: list[str] = []
+        try:
+            with self.progress(f"{doing} {counted(files, 'file')}") as progress:
+                yield progress, lines.append if progress else self.say
+        finally:
+            for line in lines:
+                self.say(line)
+
+
+def of_total(progress: Progress | None, total: int) -> Progress | None:
+    """Progress whose total is known before all files are read."""
+    if progress is None:
+        return None
+    return lambda done, known, message="": progress(done, max(total, done), message)
+
+
+def claimed(path: Path) -> int:
+    """How many bytes of pixels a compressed file claims to have; 0 where it cannot be read."""
+    from ride.codec.container import HEADER, claimed_bytes
+
+    try:
+        with path.open("rb") as file:
+            return claimed_bytes(file.read(HEADER.size))
+    except OSError:
+        return 0
 
 
 def read_compressed(path: Path) -> bytes:

@@ -88,14 +88,15 @@ def join(info: Info, streams: list[bytes]) -> bytes:
     head = HEADER.pack(
         MAGIC, VERSION, info.depth, info.channels, 0, info.rows, info.columns, info.side, info.model
     ) + b"".join(ENTRY.pack(tile.kind, tile.size, tile.stream_crc, tile.pixel_crc) for tile in info.tiles)
-    return head + CHECKSUM.pack(zlib.crc32(head)) + b"".join(streams)
+    return b"".join([head, CHECKSUM.pack(zlib.crc32(head)), *streams])
 
 
-def parse(data: bytes, most_pixels: int) -> Info:
+def parse(data: bytes, most_pixels: int | None) -> Info:
     """Header and table of a compressed file, nothing of which is believed before its checksum is seen to fit.
 
     Raises:
-        CodecError: the bytes are no such file, of a later version, damaged, or claim more pixels than `most_pixels`.
+        CodecError: the bytes are no such file, of a later version, damaged, or claim more pixels than `most_pixels`,
+            where that is not None.
     """
     if not data.startswith(MAGIC):
         raise CodecError("this is no image that ride has compressed")
@@ -112,7 +113,7 @@ def parse(data: bytes, most_pixels: int) -> Info:
         )
     planes = channels * depth // 8
     # In Python's integers, before anything of that size is made.
-    if rows * columns * planes > most_pixels:
+    if most_pixels is not None and rows * columns * planes > most_pixels:
         raise CodecError(
             f"the file claims {rows} x {columns} pixels, in all channels more than the {most_pixels:,} allowed:"
             " allow more if you trust it"
@@ -125,6 +126,14 @@ def parse(data: bytes, most_pixels: int) -> Info:
         raise CodecError("the file is damaged: its header does not match its checksum")
     tiles = tuple(_entry(*ENTRY.unpack_from(data, HEADER.size + k * ENTRY.size)) for k in range(count))
     return Info(rows, columns, side, depth, channels, model, tiles)
+
+
+def claimed_bytes(head: bytes) -> int:
+    """How many bytes of pixels a file claims to have, by its beginning, for showing progress; nothing is checked."""
+    if len(head) < HEADER.size:
+        return 0
+    _, _, depth, channels, _, rows, columns, _, _ = HEADER.unpack_from(head)
+    return int(rows * columns * channels * depth // 8)
 
 
 def _entry(kind: int, size: int, stream_crc: int, pixel_crc: int) -> Entry:

@@ -9,24 +9,29 @@ from ride.errors import DataError
 
 Levels = NDArray[np.uint8]
 KINDS = {1: "uint8", 2: "uint16"}
-CHANNELS = (1, 3)
 
 
-def split(image: NDArray[Any]) -> Levels:
-    """The planes [P, H, W] of an image [H, W] or [H, W, 3] of uint8 or uint16.
+def kind_of(depth: int) -> str:
+    """The type of pixels of so many bits."""
+    return KINDS[depth // 8]
 
-    Of red, green and blue remain green, red - green and blue - green, these modulo 2^bits and with 0 in the middle. A
-    channel of 16 bits is a plane of its higher bytes and then one of its lower.
 
-    Raises:
-        DataError: the image has another shape or type, or no pixels.
-    """
+def check_image(image: NDArray[Any]) -> None:
+    """Raise `DataError` for what is no image [H, W] or [H, W, 3] of uint8 or uint16 with pixels."""
     if image.dtype.name not in KINDS.values() or image.ndim not in (2, 3) or image.size == 0:
         raise DataError(
             f"only images of uint8 or uint16 with pixels can be compressed, not {image.dtype}{image.shape}"
         )
     if image.ndim == 3 and image.shape[2] != 3:
         raise DataError(f"only images of 1 or 3 channels can be compressed, not of {image.shape[2]}: store each alone")
+
+
+def split(image: NDArray[Any]) -> Levels:
+    """The planes [P, H, W] of an image that `check_image` has seen.
+
+    Of red, green and blue remain green, red - green and blue - green, these modulo 2^bits and with 0 in the middle. A
+    channel of 16 bits is a plane of its higher bytes and then one of its lower.
+    """
     channels = [image]
     if image.ndim == 3:
         red, green, blue = np.moveaxis(image, 2, 0)

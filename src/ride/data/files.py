@@ -58,14 +58,28 @@ def readers(path: Path, channels: int) -> Iterator[Reader]:
 def stored_pixels(path: Path) -> NDArray[np.generic]:
     """The pixels of a picture as they are stored, turned upright: [H, W] or [H, W, 3] of uint8, uint16 or float32.
 
+    Twice as many pixels are read as `Image.MAX_IMAGE_PIXELS` says, 178 million.
+
     Raises:
         DataError: the file cannot be read, or some of its pixels' bits cannot; it is named.
     """
-    return _decode(path)
+    return _decode(path, large=True)
+
+
+def stored_bytes(path: Path) -> int:
+    """About how many bytes `stored_pixels` will have, by the header of a file; 0 where it cannot be read."""
+    try:
+        with _naming(path), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(path) as opened:
+                depth = 2 if opened.mode.startswith("I") else 1
+                return opened.width * opened.height * depth * (1 if opened.mode in ("1", "L") or depth > 1 else 3)
+    except DataError:
+        return 0
 
 
 @contextmanager
-def _naming(path: Path) -> Iterator[None]:
+def _naming(path: Path, large: bool = False) -> Iterator[None]:
     """Turn what libraries raise about a file into a DataError that names it."""
     try:
         yield
@@ -74,9 +88,9 @@ def _naming(path: Path) -> Iterator[None]:
     except FileNotFoundError as error:
         raise DataError(f"there is no file {path}") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise DataError(
-            f"{path} claims more pixels than {Image.MAX_IMAGE_PIXELS:,}; cut it, or store it as .npy"
-        ) from error
+        # Pillow warns of more pixels than that, and refuses twice as many.
+        most = (Image.MAX_IMAGE_PIXELS or 0) * (2 if large else 1)
+        raise DataError(f"{path} claims more pixels than {most:,}; cut it, or store it as .npy") from error
     except Exception as error:  # Decoders raise anything when a file is damaged.
         if isinstance(error, OSError) and error.errno:
             why = error.strerror
@@ -90,12 +104,13 @@ def _naming(path: Path) -> Iterator[None]:
         raise DataError(f"cannot read {path}: {why}") from error
 
 
-def _decode(path: Path) -> NDArray[np.generic]:
+def _decode(path: Path, large: bool = False) -> NDArray[np.generic]:
     """The pixels of a picture [H, W] or [H, W, 3]: uint8, uint16 or float32."""
-    with _naming(path), warnings.catch_warnings():
+    with _naming(path, large), warnings.catch_warnings():
         # Of what is wrong with the metadata only nobody needs to know.
         warnings.simplefilter("ignore")
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        if not large:
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
         with Image.open(path) as opened:
             _check_depth(path, opened)
             image = ImageOps.exif_transpose(opened)

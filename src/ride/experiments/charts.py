@@ -40,6 +40,26 @@ def draw_charts(table: Table, found: Mapping[str, Result], name: str, folder: Pa
     return drawn
 
 
+def draw_points(path: Path, points: Mapping[str, tuple[float, float]], across: str, up: str) -> None:
+    """Draw named points, the horizontal axis logarithmic; less is better on both.
+
+    Raises:
+        ConfigError: matplotlib is not installed.
+        OutputError: the file cannot be written.
+    """
+    drawing = _figure(6.5, 4.2)
+    axes = drawing.subplots()
+    axes.set_xscale("log")
+    axes.margins(x=0.3, y=0.12)
+    for number, (name, (x, y)) in enumerate(points.items()):
+        axes.plot([x], [y], "o", color=f"C{number % 10}")
+        axes.annotate(name, (x, y), xytext=(7, 4), textcoords="offset points", fontsize=9)
+    axes.set_xlabel(across)
+    axes.set_ylabel(up)
+    axes.grid(alpha=0.3)
+    _save(drawing, path)
+
+
 def _figure(width: float, height: float) -> Any:
     try:
         from matplotlib.figure import Figure as Drawing

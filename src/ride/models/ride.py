@@ -33,8 +33,8 @@ class RIDEConfig:
         layers: number of spatial LSTMs stacked between the neighborhood and the MCGSM.
         hidden: hidden units of each spatial LSTM.
         extended: memory units are inputs of the gates too (section 3.3, "ext." in Table 3).
-        largest_memory: size at which memory units end; None for equation (6) as printed, where they may grow without
-            end and do so on some images larger than the patches that the model was trained on.
+        largest_memory: size at which memory units end, 0.5 for images of any size; None for equation (6) as printed,
+            where they may grow without end and do so on some images larger than the patches of training.
         channels: channels of a pixel, predicted jointly.
         components: mixture components of the MCGSM.
         scales: scales of each component.

@@ -1,0 +1,191 @@
+"""Lossless compression of images: from pixels to bytes."""
+
+import zlib
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ride.codec.container import DEFAULT_SIDE, NO_MODEL, SIDES, Entry, Info, Kind, boxes, join
+from ride.codec.decoding import parts_of
+from ride.codec.integer import IntegerModel
+from ride.codec.integer_files import load_integer
+from ride.codec.planes import check_image, split
+from ride.codec.tiles import Coded, shortest
+from ride.codec.together import in_rounds
+from ride.errors import CodecError, ConfigError
+from ride.progress import Progress
+
+Levels = NDArray[np.uint8]
+
+
+def encode(
+    image: NDArray[Any],
+    model: IntegerModel | str = "bsds300",
+    *,
+    side: int = DEFAULT_SIDE,
+    progress: Progress | None = None,
+) -> bytes:
+    """Compress an image without loss.
+
+    Args:
+        image: pixels [H, W] or [H, W, 3] of uint8 or uint16.
+        model: an integer model, its file or the name of a bundled one; `decode` needs the same.
+        side: of the tiles, 16 to 1024, which are coded independently: damage stays within one.
+        progress: called with the bytes of the pixels that are coded, and all; perhaps from another thread.
+
+    Raises:
+        DataError: the image has another shape or type, or no pixels.
+        ConfigError: a side that makes no sense.
+        ModelError: the model cannot be read.
+    """
+    tell = _of_all(progress, image.nbytes)
+    (data,) = encode_all([image], model, side=side, progress=tell)
+    return data
+
+
+def encode_all(
+    images: Iterable[NDArray[Any]],
+    model: IntegerModel | str = "bsds300",
+    *,
+    side: int = DEFAULT_SIDE,
+    verify: bool = False,
+    progress: Progress | None = None,
+) -> Iterator[bytes]:
+    """Compress images, several at once and on all of torch's threads; the bytes are those that `encode` gives each.
+
+    Images are taken as they are needed, and may be many: as many are in memory as are coded at once.
+
+    Args:
+        images: see `encode`.
+        model: see `encode`.
+        side: see `encode`.
+        verify: decode each again, and compare, before it is returned.
+        progress: called with the bytes of the pixels that are coded (and then those that are decoded again), and of
+            all in the images taken so far (twice if they are decoded again).
+
+    Raises:
+        DataError: an image has another shape or type, or no pixels; those before it are returned first.
+        ConfigError: a side that makes no sense.
+        ModelError: the model cannot be read.
+        CodecError: an image does not come back, which is a fault of this program.
+    """
+    if not SIDES[0] <= side <= SIDES[1]:
+        raise ConfigError(f"the side of a tile must be {SIDES[0]} to {SIDES[1]}, not {side}")
+    integers = load_integer(model) if isinstance(model, str) else model
+    if not verify:
+        return _encoded(images, integers, side, progress)
+    return _verified(images, integers, side, progress)
+
+
+class _Tile(NamedTuple):
+    """A tile of one of the planes of an image."""
+
+    file: "_File"
+    pixels: Levels
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self.pixels.shape[0], self.pixels.shape[1]
+
+
+@dataclass
+class _File:
+    """What becomes of an image, tile by tile: all planes of the first, then those of the next."""
+
+    shape: tuple[int, ...]
+    depth: int
+    side: int
+    count: int
+    coded: list[Coded] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
+
+    def add(self, pixels: Levels, coded: Coded) -> None:
+        self.coded.append(coded)
+        self.entries.append(
+            Entry(coded.kind, len(coded.stream), zlib.crc32(coded.stream), zlib.crc32(pixels.tobytes()))
+        )
+
+    def to_bytes(self, model: IntegerModel) -> bytes:
+        """The file, in which all tiles of a plane come before those of the next."""
+        channels = 1 if len(self.shape) == 2 else 3
+        planes = channels * self.depth // 8
+        order = [k for plane in range(planes) for k in range(plane, self.count, planes)]
+        entries = tuple(self.entries[k] for k in order)
+        used = any(entry.kind >= Kind.MODEL for entry in entries)
+        digest = model.digest[:8] if used else NO_MODEL
+        info = Info(self.shape[0], self.shape[1], self.side, self.depth, channels, digest, entries)
+        return join(info, [self.coded[k].stream for k in order])
+
+
+def _encoded(
+    images: Iterable[NDArray[Any]], model: IntegerModel, side: int, progress: Progress | None
+) -> Iterator[bytes]:
+    def work(tiles: list[_Tile], tell: Progress | None) -> list[Coded]:
+        return shortest(model, [tile.pixels for tile in tiles], tell)
+
+    for tile, coded in in_rounds(_tiles(images, side), work, progress):
+        tile.file.add(tile.pixels, coded)
+        if len(tile.file.coded) == tile.file.count:
+            yield tile.file.to_bytes(model)
+
+
+def _tiles(images: Iterable[NDArray[Any]], side: int) -> Iterator[_Tile]:
+    """Planes are made tile by tile, for those of a whole large image would need its memory again."""
+    for image in images:
+        check_image(image)
+        places = list(boxes(image.shape[0], image.shape[1], side))
+        depth = 8 * image.dtype.itemsize
+        planes = (1 if image.ndim == 2 else 3) * depth // 8
+        file = _File(image.shape, depth, side, len(places) * planes)
+        for place in places:
+            for plane in split(image[place]):
+                yield _Tile(file, plane)
+
+
+def _verified(
+    images: Iterable[NDArray[Any]], model: IntegerModel, side: int, progress: Progress | None
+) -> Iterator[bytes]:
+    """Code images and, as soon as some are coded, decode and compare these."""
+    waiting: deque[NDArray[Any]] = deque()
+    files: deque[bytes] = deque()
+    counts = [0, 0, 0]
+
+    def taken() -> Iterator[NDArray[Any]]:
+        for image in images:
+            waiting.append(image)
+            yield image
+
+    def kept() -> Iterator[bytes]:
+        for data in _encoded(taken(), model, side, _counting(progress, counts, 0)):
+            files.append(data)
+            yield data
+
+    for part in parts_of(kept(), model, most_pixels=None, progress=_counting(progress, counts, 1)):
+        if part.pixels is None or not np.array_equal(part.pixels, waiting[0][part.place]):
+            raise CodecError("it does not come back from its code: report this")
+        if part.last:
+            waiting.popleft()
+            yield files.popleft()
+
+
+def _counting(progress: Progress | None, counts: list[int], which: int) -> Progress | None:
+    """The progress of encoding (0) or decoding (1) as that of both; the last of the counts is of all images."""
+    if progress is None:
+        return None
+
+    def tell(done: int, total: int, message: str = "") -> None:
+        counts[which], counts[2] = done, max(total, counts[2])
+        progress(counts[0] + counts[1], 2 * counts[2])
+
+    return tell
+
+
+def _of_all(progress: Progress | None, total: int) -> Progress | None:
+    """Progress with a total that is known."""
+    if progress is None:
+        return None
+    return lambda done, known, message="": progress(done, total)
