@@ -105,6 +105,10 @@ def test_info_says_what_is_there(ride: Ride, photo: Path, tmp_path: Path):
     assert "model: bsds300" in said
     facts = json.loads(ride("info", packed, "--json").out)
     assert (facts["size"], facts["tiles"], facts["whole"]) == ([20, 24], {"model": 1}, True)
+    turned = tmp_path / "turned.png"
+    Image.fromarray(smooth_image(20, 24)[:, ::-1]).save(turned)
+    assert ride("compress", turned, "--turns", 8).status == 0
+    assert "1 model; 1 flipped or transposed" in ride("info", turned.with_suffix(".ride")).out
     packed.write_bytes(packed.read_bytes()[:-3])
     assert "truncated" in ride("info", packed).out
 

@@ -34,6 +34,7 @@ class Command(Options):
         names = {load_integer(name).digest[:8]: name for name in bundled_integers()}
         model = names.get(info.model, info.model.hex()) if any(info.model) else None
         kinds = Counter(tile.kind.name.lower().replace("_", " ") for tile in info.tiles)
+        turned = sum(tile.turn > 0 for tile in info.tiles)
         bits = 8 * len(data) / (info.rows * info.columns)
         whole = info.start + sum(tile.size for tile in info.tiles) == len(data)
         colour = "gray" if info.channels == 1 else "RGB"
@@ -43,6 +44,7 @@ class Command(Options):
         self.say(
             f"  {counted(len(info.tiles), 'tile')} of {info.side} x {info.side}: "
             + ", ".join(f"{count} {kind}" for kind, count in kinds.items())
+            + (f"; {turned} flipped or transposed" if turned else "")
         )
         self.say(f"  model: {model or 'none needed'}")
         self.give(
@@ -55,6 +57,7 @@ class Command(Options):
                 "bits_per_pixel": bits,
                 "tile": info.side,
                 "tiles": dict(kinds),
+                "turned": turned,
                 "model": model,
                 "digest": info.model.hex(),
                 "whole": whole,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from math import ceil
 
+from ride.codec.turns import TURNS
 from ride.errors import CodecError
 
 MAGIC = b"\x89RIDE\r\n\x1a"
@@ -15,7 +16,8 @@ VERSION = 1
 HEADER = struct.Struct("<8sBBBBIII8s")
 """Magic, version, bits of a channel, channels, 0, rows, columns, side of a tile, digest of the model."""
 ENTRY = struct.Struct("<BIII")
-"""Kind of a tile, its bytes, CRC-32 of the bytes and of the pixels."""
+"""Kind of a tile and, from bit 4 on, its turn; its bytes, CRC-32 of the bytes and of the pixels."""
+TURN_BIT = 4
 CHECKSUM = struct.Struct("<I")
 SIDES = (16, 1024)
 """The least and the largest side of a tile."""
@@ -36,12 +38,16 @@ class Kind(IntEnum):
 
 @dataclass(frozen=True)
 class Entry:
-    """A tile in the table: its kind, the bytes of its stream, CRC-32 of these and of its pixels row by row."""
+    """A tile in the table: its kind, the bytes of its stream, CRC-32 of these and of its pixels row by row.
+
+    `turn` says how it was turned before it was coded, see `ride.codec.turns`; its pixels are counted as they were.
+    """
 
     kind: Kind
     size: int
     stream_crc: int
     pixel_crc: int
+    turn: int = 0
 
 
 @dataclass(frozen=True)
@@ -85,9 +91,10 @@ def boxes(rows: int, columns: int, side: int) -> Iterator[tuple[slice, slice]]:
 
 def join(info: Info, streams: list[bytes]) -> bytes:
     """The whole file."""
-    head = HEADER.pack(
-        MAGIC, VERSION, info.depth, info.channels, 0, info.rows, info.columns, info.side, info.model
-    ) + b"".join(ENTRY.pack(tile.kind, tile.size, tile.stream_crc, tile.pixel_crc) for tile in info.tiles)
+    entries = ((tile.kind | tile.turn << TURN_BIT, tile.size, tile.stream_crc, tile.pixel_crc) for tile in info.tiles)
+    table = b"".join(ENTRY.pack(*entry) for entry in entries)
+    size = info.rows, info.columns, info.side
+    head = HEADER.pack(MAGIC, VERSION, info.depth, info.channels, 0, *size, info.model) + table
     return b"".join([head, CHECKSUM.pack(zlib.crc32(head)), *streams])
 
 
@@ -136,7 +143,8 @@ def claimed_bytes(head: bytes) -> int:
     return int(rows * columns * channels * depth // 8)
 
 
-def _entry(kind: int, size: int, stream_crc: int, pixel_crc: int) -> Entry:
-    if kind not in list(Kind):
-        raise CodecError(f"the file has a tile of kind {kind}, which this version of ride cannot read")
-    return Entry(Kind(kind), size, stream_crc, pixel_crc)
+def _entry(way: int, size: int, stream_crc: int, pixel_crc: int) -> Entry:
+    turn, kind = divmod(way, 1 << TURN_BIT)
+    if kind not in list(Kind) or turn >= (TURNS if kind >= Kind.MODEL else 1):
+        raise CodecError(f"the file has a tile of kind {way}, which this version of ride cannot read")
+    return Entry(Kind(kind), size, stream_crc, pixel_crc, turn)

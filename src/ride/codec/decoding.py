@@ -177,7 +177,7 @@ def _decoded(tiles: list[_Tile], progress: Progress | None) -> list[Levels | Non
     # Files may name different models.
     for model in {id(tiles[k].model): tiles[k].model for k in whole}.values():
         own = [k for k in whole if tiles[k].model is model]
-        coded = [Coded(tiles[k].entry.kind, tiles[k].stream) for k in own]
+        coded = [Coded(tiles[k].entry.kind, tiles[k].stream, tiles[k].entry.turn) for k in own]
         for k, pixels in zip(own, restored(model, coded, [tiles[k].size for k in own], progress), strict=True):
             if not isinstance(pixels, CodecError) and zlib.crc32(pixels.tobytes()) == tiles[k].entry.pixel_crc:
                 found[k] = pixels

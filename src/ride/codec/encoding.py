@@ -16,6 +16,7 @@ from ride.codec.integer_files import load_integer
 from ride.codec.planes import check_image, split
 from ride.codec.tiles import Coded, shortest
 from ride.codec.together import in_rounds
+from ride.codec.turns import TURNS
 from ride.errors import CodecError, ConfigError
 from ride.progress import Progress
 
@@ -27,6 +28,7 @@ def encode(
     model: IntegerModel | str = "bsds300",
     *,
     side: int = DEFAULT_SIDE,
+    turns: int = 1,
     progress: Progress | None = None,
 ) -> bytes:
     """Compress an image without loss.
@@ -35,15 +37,17 @@ def encode(
         image: pixels [H, W] or [H, W, 3] of uint8 or uint16.
         model: an integer model, its file or the name of a bundled one; `decode` needs the same.
         side: of the tiles, 16 to 1024, which are coded independently: damage stays within one.
+        turns: try the model on each tile in the first so many of 8 ways to flip and transpose it, and keep the
+            shortest code; encoding takes so many times as long, decoding no longer.
         progress: called with the bytes of the pixels that are coded, and all; perhaps from another thread.
 
     Raises:
         DataError: the image has another shape or type, or no pixels.
-        ConfigError: a side that makes no sense.
+        ConfigError: a side or a number of turns that makes no sense.
         ModelError: the model cannot be read.
     """
     tell = _of_all(progress, image.nbytes)
-    (data,) = encode_all([image], model, side=side, progress=tell)
+    (data,) = encode_all([image], model, side=side, turns=turns, progress=tell)
     return data
 
 
@@ -52,6 +56,7 @@ def encode_all(
     model: IntegerModel | str = "bsds300",
     *,
     side: int = DEFAULT_SIDE,
+    turns: int = 1,
     verify: bool = False,
     progress: Progress | None = None,
 ) -> Iterator[bytes]:
@@ -63,22 +68,24 @@ def encode_all(
         images: see `encode`.
         model: see `encode`.
         side: see `encode`.
+        turns: see `encode`.
         verify: decode each again, and compare, before it is returned.
         progress: called with the bytes of the pixels that are coded (and then those that are decoded again), and of
             all in the images taken so far (twice if they are decoded again).
 
     Raises:
         DataError: an image has another shape or type, or no pixels; those before it are returned first.
-        ConfigError: a side that makes no sense.
+        ConfigError: a side or a number of turns that makes no sense.
         ModelError: the model cannot be read.
         CodecError: an image does not come back, which is a fault of this program.
     """
     if not SIDES[0] <= side <= SIDES[1]:
         raise ConfigError(f"the side of a tile must be {SIDES[0]} to {SIDES[1]}, not {side}")
+    if not 1 <= turns <= TURNS:
+        raise ConfigError(f"the number of turns must be 1 to {TURNS}, not {turns}")
     integers = load_integer(model) if isinstance(model, str) else model
-    if not verify:
-        return _encoded(images, integers, side, progress)
-    return _verified(images, integers, side, progress)
+    run = _verified if verify else _encoded
+    return run(images, integers, side, turns, progress)
 
 
 class _Tile(NamedTuple):
@@ -106,7 +113,7 @@ class _File:
     def add(self, pixels: Levels, coded: Coded) -> None:
         self.coded.append(coded)
         self.entries.append(
-            Entry(coded.kind, len(coded.stream), zlib.crc32(coded.stream), zlib.crc32(pixels.tobytes()))
+            Entry(coded.kind, len(coded.stream), zlib.crc32(coded.stream), zlib.crc32(pixels.tobytes()), coded.turn)
         )
 
     def to_bytes(self, model: IntegerModel) -> bytes:
@@ -122,10 +129,10 @@ class _File:
 
 
 def _encoded(
-    images: Iterable[NDArray[Any]], model: IntegerModel, side: int, progress: Progress | None
+    images: Iterable[NDArray[Any]], model: IntegerModel, side: int, turns: int, progress: Progress | None
 ) -> Iterator[bytes]:
     def work(tiles: list[_Tile], tell: Progress | None) -> list[Coded]:
-        return shortest(model, [tile.pixels for tile in tiles], tell)
+        return shortest(model, [tile.pixels for tile in tiles], tell, turns=turns)
 
     for tile, coded in in_rounds(_tiles(images, side), work, progress):
         tile.file.add(tile.pixels, coded)
@@ -147,7 +154,7 @@ def _tiles(images: Iterable[NDArray[Any]], side: int) -> Iterator[_Tile]:
 
 
 def _verified(
-    images: Iterable[NDArray[Any]], model: IntegerModel, side: int, progress: Progress | None
+    images: Iterable[NDArray[Any]], model: IntegerModel, side: int, turns: int, progress: Progress | None
 ) -> Iterator[bytes]:
     """Code images and, as soon as some are coded, decode and compare these."""
     waiting: deque[NDArray[Any]] = deque()
@@ -160,7 +167,7 @@ def _verified(
             yield image
 
     def kept() -> Iterator[bytes]:
-        for data in _encoded(taken(), model, side, _counting(progress, counts, 0)):
+        for data in _encoded(taken(), model, side, turns, _counting(progress, counts, 0)):
             files.append(data)
             yield data
 
