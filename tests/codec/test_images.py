@@ -48,6 +48,13 @@ def test_each_image_is_coded_in_its_way(image, kind):
     assert np.array_equal(decode(data, MODEL), image)
 
 
+def test_noise_of_few_levels_costs_its_bits():
+    noise = np.abs(Numbers(5).within(10**6, 60, 70) % 16).astype(np.uint8)
+    data = encode(noise, MODEL)
+    assert len(data) < 60 * 70 * 4 / 8 * 1.03 + parse(data, LARGEST).start
+    assert np.array_equal(decode(data, MODEL), noise)
+
+
 def test_each_tile_is_turned_in_its_best_way():
     image = smooth_image(40, 34)
     plain = encode(image, MODEL, side=16)

@@ -13,7 +13,7 @@ from ride.codec.container import DEFAULT_SIDE, NO_MODEL, SIDES, Entry, Info, Kin
 from ride.codec.decoding import parts_of
 from ride.codec.integer import IntegerModel
 from ride.codec.integer_files import load_integer
-from ride.codec.planes import check_image, split
+from ride.codec.planes import Layout, layout_of, listed, split
 from ride.codec.tiles import Coded, shortest
 from ride.codec.together import in_rounds
 from ride.codec.turns import TURNS
@@ -46,7 +46,7 @@ def encode(
         ConfigError: a side or a number of turns that makes no sense.
         ModelError: the model cannot be read.
     """
-    tell = _of_all(progress, image.nbytes)
+    tell = _of_all(progress, image) if progress else None
     (data,) = encode_all([image], model, side=side, turns=turns, progress=tell)
     return data
 
@@ -103,8 +103,9 @@ class _Tile(NamedTuple):
 class _File:
     """What becomes of an image, tile by tile: all planes of the first, then those of the next."""
 
-    shape: tuple[int, ...]
-    depth: int
+    rows: int
+    columns: int
+    layout: Layout
     side: int
     count: int
     coded: list[Coded] = field(default_factory=list)
@@ -118,13 +119,13 @@ class _File:
 
     def to_bytes(self, model: IntegerModel) -> bytes:
         """The file, in which all tiles of a plane come before those of the next."""
-        channels = 1 if len(self.shape) == 2 else 3
-        planes = channels * self.depth // 8
+        layout, planes = self.layout, self.layout.planes
         order = [k for plane in range(planes) for k in range(plane, self.count, planes)]
         entries = tuple(self.entries[k] for k in order)
         used = any(entry.kind >= Kind.MODEL for entry in entries)
         digest = model.digest[:8] if used else NO_MODEL
-        info = Info(self.shape[0], self.shape[1], self.side, self.depth, channels, digest, entries)
+        lists = listed(layout)
+        info = Info(self.rows, self.columns, self.side, layout.depth, layout.channels, digest, entries, lists)
         return join(info, [self.coded[k].stream for k in order])
 
 
@@ -143,13 +144,11 @@ def _encoded(
 def _tiles(images: Iterable[NDArray[Any]], side: int) -> Iterator[_Tile]:
     """Planes are made tile by tile, for those of a whole large image would need its memory again."""
     for image in images:
-        check_image(image)
-        places = list(boxes(image.shape[0], image.shape[1], side))
-        depth = 8 * image.dtype.itemsize
-        planes = (1 if image.ndim == 2 else 3) * depth // 8
-        file = _File(image.shape, depth, side, len(places) * planes)
+        layout, (rows, columns) = layout_of(image), image.shape[:2]
+        places = list(boxes(rows, columns, side))
+        file = _File(rows, columns, layout, side, len(places) * layout.planes)
         for place in places:
-            for plane in split(image[place]):
+            for plane in split(image[place], layout):
                 yield _Tile(file, plane)
 
 
@@ -191,8 +190,7 @@ def _counting(progress: Progress | None, counts: list[int], which: int) -> Progr
     return tell
 
 
-def _of_all(progress: Progress | None, total: int) -> Progress | None:
-    """Progress with a total that is known."""
-    if progress is None:
-        return None
+def _of_all(progress: Progress, image: NDArray[Any]) -> Progress:
+    """Progress with a total that is known from the beginning."""
+    total = layout_of(image).planes * image.shape[0] * image.shape[1]
     return lambda done, known, message="": progress(done, total)
