@@ -38,7 +38,9 @@ class Command(Options):
         bits = 8 * len(data) / (info.rows * info.columns)
         whole = info.start + sum(tile.size for tile in info.tiles) == len(data)
         colour = "gray" if info.channels == 1 else "RGB"
-        self.say(f"{self.file}: {info.rows} x {info.columns} pixels, {colour}, {info.depth} bits")
+        levels = None if info.layout.levels is None else len(info.layout.levels)
+        few = "" if levels is None else f", {counted(levels, 'level')}"
+        self.say(f"{self.file}: {info.rows} x {info.columns} pixels, {colour}, {info.depth} bits{few}")
         doubt = "" if whole else "; truncated, or longer than it says"
         self.say(f"  {len(data):,} bytes, {bits:.3f} bit/px{doubt}")
         self.say(
@@ -58,6 +60,7 @@ class Command(Options):
                 "tile": info.side,
                 "tiles": dict(kinds),
                 "turned": turned,
+                "levels": levels,
                 "model": model,
                 "digest": info.model.hex(),
                 "whole": whole,
