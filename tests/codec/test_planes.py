@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.codec.small import Numbers, small_model, smooth_image
+from tests.codec.test_images import FUZZ
 
 from ride.codec import decode, encode, parse, salvage
 from ride.codec.container import CHECKSUM, ENTRY, HEADER, LISTED
@@ -109,7 +110,7 @@ def test_a_list_that_makes_no_sense_is_one_error():
     assert lost
 
 
-@settings(max_examples=100)
+@settings(max_examples=FUZZ or 100, derandomize=not FUZZ)
 @given(st.binary(max_size=40), st.integers(0, 255))
 def test_any_list_is_one_error_or_an_image(listed, places):
     try:
