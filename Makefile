@@ -30,7 +30,7 @@ test: lint ## Linter, type checker and all tests
 	$(BIN)/pytest
 
 fuzz: $(STAMP) ## Damage compressed files in 20,000 new ways
-	RIDE_FUZZ=20000 $(BIN)/pytest tests/codec/test_images.py -k "hostile or any_bytes"
+	RIDE_FUZZ=20000 $(BIN)/pytest tests/codec/test_images.py tests/codec/test_planes.py -k "hostile or any_bytes or any_list"
 
 demo: $(STAMP) ## The main job in a few minutes: train, compare, score, sample, draw into demo/
 	$(BIN)/ride demo --out demo

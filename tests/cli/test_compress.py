@@ -85,11 +85,19 @@ def test_large_images_are_compressed(ride: Ride, photo: Path, monkeypatch: pytes
     assert "more pixels than 400" in complaint(ride("compress", photo, "--force"))
 
 
-@pytest.mark.parametrize("pixels", [np.full((4, 5), 300, np.uint16), np.full((4, 5, 3), [1, 200, 7], np.uint8)])
-def test_depth_and_colour_are_kept(ride: Ride, tmp_path: Path, pixels: np.ndarray):
+@pytest.mark.parametrize(
+    ("pixels", "levels"),
+    [
+        (np.full((4, 5), 300, np.uint16), None),
+        (smooth_image(20, 40) * np.uint16(200), len(np.unique(smooth_image(20, 40)))),
+        (np.full((4, 5, 3), [1, 200, 7], np.uint8), None),
+    ],
+)
+def test_depth_and_colour_are_kept(ride: Ride, tmp_path: Path, pixels: np.ndarray, levels: int | None):
     source, out = tmp_path / "a.png", tmp_path / "b.png"
     Image.fromarray(pixels).save(source)
     assert ride("compress", source).status == 0
+    assert json.loads(ride("info", source.with_suffix(".ride"), "--json").out)["levels"] == levels
     assert ride("decompress", source.with_suffix(".ride"), "--out", out).status == 0
     again = pixels_of(out)
     assert again.shape == pixels.shape
@@ -105,6 +113,10 @@ def test_info_says_what_is_there(ride: Ride, photo: Path, tmp_path: Path):
     assert "model: bsds300" in said
     facts = json.loads(ride("info", packed, "--json").out)
     assert (facts["size"], facts["tiles"], facts["whole"]) == ([20, 24], {"model": 1}, True)
+    turned = tmp_path / "turned.png"
+    Image.fromarray(smooth_image(20, 24)[:, ::-1]).save(turned)
+    assert ride("compress", turned, "--turns", 8).status == 0
+    assert "1 model; 1 flipped or transposed" in ride("info", turned.with_suffix(".ride")).out
     packed.write_bytes(packed.read_bytes()[:-3])
     assert "truncated" in ride("info", packed).out
 

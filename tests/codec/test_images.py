@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from tests.codec.small import Numbers, small_model, smooth_image
 
-from ride.codec import decode, encode, parse, salvage
+from ride.codec import decode, encode, parse, salvage, turns
 from ride.codec.container import CHECKSUM, ENTRY, HEADER, Kind
 from ride.errors import CodecError, ConfigError, DataError
 
@@ -46,6 +46,34 @@ def test_each_image_is_coded_in_its_way(image, kind):
     data = encode(image, MODEL)
     assert kinds(data) == [kind]
     assert np.array_equal(decode(data, MODEL), image)
+
+
+def test_noise_of_few_levels_costs_its_bits():
+    noise = np.abs(Numbers(5).within(10**6, 60, 70) % 16).astype(np.uint8)
+    data = encode(noise, MODEL)
+    assert len(data) < 60 * 70 * 4 / 8 * 1.03 + parse(data, LARGEST).start
+    assert np.array_equal(decode(data, MODEL), noise)
+
+
+def test_each_tile_is_turned_in_its_best_way():
+    image = smooth_image(40, 34)
+    plain = encode(image, MODEL, side=16)
+    data = encode(image, MODEL, side=16, turns=8)
+    found = parse(data, LARGEST).tiles
+    assert np.array_equal(decode(data, MODEL), image)
+    assert len({tile.turn for tile in found}) > 2
+    for turn in range(8):
+        turned = image.T if turn & 4 else image
+        turned = np.ascontiguousarray(turned[:: -1 if turn & 1 else 1, :: -1 if turn & 2 else 1])
+        assert np.array_equal(turns.turned(image, turn), turned)
+        assert np.array_equal(turns.turned_back(turned, turn), image)
+        assert turns.turned_size((40, 34), turn) == turned.shape
+    # The first tile alone, in each of the ways: none is shorter than the one that was chosen.
+    tile = image[:16, :16]
+    sizes = [len(encode(turns.turned(tile, turn), MODEL, side=16)) for turn in range(8)]
+    # What is compared are the bits that the model implies, of which streams have up to a byte more.
+    assert len(encode(tile, MODEL, side=16, turns=8)) <= min(sizes) + 1
+    assert all(few.size <= one.size + 1 for few, one in zip(found, parse(plain, LARGEST).tiles, strict=True))
 
 
 @given(
@@ -113,6 +141,9 @@ def test_settings_that_make_no_sense_are_refused():
     for side in (15, 1025):
         with pytest.raises(ConfigError, match="16 to 1024"):
             encode(smooth_image(3, 3), MODEL, side=side)
+    for count in (0, 9):
+        with pytest.raises(ConfigError, match="turns must be 1 to 8"):
+            encode(smooth_image(3, 3), MODEL, turns=count)
 
 
 def damaged_ones(data):

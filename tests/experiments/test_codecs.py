@@ -71,7 +71,7 @@ def test_memory_is_that_of_a_process_of_its_own():
 
 def test_an_image_that_does_not_come_back_ends_it(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(
-        codec_rows, "way", lambda kind: Codec(lambda pixels: b"lost", lambda data: np.zeros((2, 2), np.uint8))
+        codec_rows, "way", lambda kind, turns: Codec(lambda pixels: b"lost", lambda data: np.zeros((2, 2), np.uint8))
     )
     row = TABLE.rows["codec-png"]
     with pytest.raises(CodecError, match=r"PNG, optimised does not give .*0\.png back"):

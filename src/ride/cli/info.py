@@ -34,15 +34,19 @@ class Command(Options):
         names = {load_integer(name).digest[:8]: name for name in bundled_integers()}
         model = names.get(info.model, info.model.hex()) if any(info.model) else None
         kinds = Counter(tile.kind.name.lower().replace("_", " ") for tile in info.tiles)
+        turned = sum(tile.turn > 0 for tile in info.tiles)
         bits = 8 * len(data) / (info.rows * info.columns)
         whole = info.start + sum(tile.size for tile in info.tiles) == len(data)
         colour = "gray" if info.channels == 1 else "RGB"
-        self.say(f"{self.file}: {info.rows} x {info.columns} pixels, {colour}, {info.depth} bits")
+        levels = None if info.layout.levels is None else len(info.layout.levels)
+        few = "" if levels is None else f", {counted(levels, 'level')}"
+        self.say(f"{self.file}: {info.rows} x {info.columns} pixels, {colour}, {info.depth} bits{few}")
         doubt = "" if whole else "; truncated, or longer than it says"
         self.say(f"  {len(data):,} bytes, {bits:.3f} bit/px{doubt}")
         self.say(
             f"  {counted(len(info.tiles), 'tile')} of {info.side} x {info.side}: "
             + ", ".join(f"{count} {kind}" for kind, count in kinds.items())
+            + (f"; {turned} flipped or transposed" if turned else "")
         )
         self.say(f"  model: {model or 'none needed'}")
         self.give(
@@ -55,6 +59,8 @@ class Command(Options):
                 "bits_per_pixel": bits,
                 "tile": info.side,
                 "tiles": dict(kinds),
+                "turned": turned,
+                "levels": levels,
                 "model": model,
                 "digest": info.model.hex(),
                 "whole": whole,

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ride.codec.container import NO_MODEL, Entry, Info, Kind, boxes, parse
 from ride.codec.integer import IntegerModel
 from ride.codec.integer_files import bundled_integers, load_integer
-from ride.codec.planes import kind_of, merge
+from ride.codec.planes import KINDS, merge
 from ride.codec.tiles import Coded, restored
 from ride.codec.together import in_rounds
 from ride.errors import CodecError
@@ -91,7 +91,7 @@ def salvage_all(
         if part.first:
             info = part.info
             shape = (info.rows, info.columns) if info.channels == 1 else (info.rows, info.columns, 3)
-            image, lost = np.zeros(shape, kind_of(info.depth)), []
+            image, lost = np.zeros(shape, KINDS[info.depth]), []
         if part.pixels is None:
             lost.append(part.place)
         else:
@@ -130,7 +130,13 @@ def parts_of(
         whole = [plane for plane in planes if plane is not None]
         if strict and len(whole) < len(planes):
             raise CodecError(_damaged(tile.place))
-        found = merge(np.stack(whole), tile.info.channels) if len(whole) == len(planes) else None
+        found = None
+        if len(whole) == len(planes):
+            try:
+                found = merge(np.stack(whole), tile.info.layout)
+            except CodecError:
+                if strict:
+                    raise CodecError(_damaged(tile.place)) from None
         rows, columns = tile.place
         first = not (rows.start or columns.start)
         last = (rows.stop, columns.stop) == (tile.info.rows, tile.info.columns)
@@ -177,7 +183,7 @@ def _decoded(tiles: list[_Tile], progress: Progress | None) -> list[Levels | Non
     # Files may name different models.
     for model in {id(tiles[k].model): tiles[k].model for k in whole}.values():
         own = [k for k in whole if tiles[k].model is model]
-        coded = [Coded(tiles[k].entry.kind, tiles[k].stream) for k in own]
+        coded = [Coded(tiles[k].entry.kind, tiles[k].stream, tiles[k].entry.turn) for k in own]
         for k, pixels in zip(own, restored(model, coded, [tiles[k].size for k in own], progress), strict=True):
             if not isinstance(pixels, CodecError) and zlib.crc32(pixels.tobytes()) == tiles[k].entry.pixel_crc:
                 found[k] = pixels

@@ -13,9 +13,10 @@ from ride.codec.container import DEFAULT_SIDE, NO_MODEL, SIDES, Entry, Info, Kin
 from ride.codec.decoding import parts_of
 from ride.codec.integer import IntegerModel
 from ride.codec.integer_files import load_integer
-from ride.codec.planes import check_image, split
+from ride.codec.planes import Layout, layout_of, listed, split
 from ride.codec.tiles import Coded, shortest
 from ride.codec.together import in_rounds
+from ride.codec.turns import TURNS
 from ride.errors import CodecError, ConfigError
 from ride.progress import Progress
 
@@ -27,6 +28,7 @@ def encode(
     model: IntegerModel | str = "bsds300",
     *,
     side: int = DEFAULT_SIDE,
+    turns: int = 1,
     progress: Progress | None = None,
 ) -> bytes:
     """Compress an image without loss.
@@ -35,15 +37,17 @@ def encode(
         image: pixels [H, W] or [H, W, 3] of uint8 or uint16.
         model: an integer model, its file or the name of a bundled one; `decode` needs the same.
         side: of the tiles, 16 to 1024, which are coded independently: damage stays within one.
+        turns: try the model on each tile in the first so many of 8 ways to flip and transpose it, and keep the
+            shortest code; encoding takes so many times as long, decoding no longer.
         progress: called with the bytes of the pixels that are coded, and all; perhaps from another thread.
 
     Raises:
         DataError: the image has another shape or type, or no pixels.
-        ConfigError: a side that makes no sense.
+        ConfigError: a side or a number of turns that makes no sense.
         ModelError: the model cannot be read.
     """
-    tell = _of_all(progress, image.nbytes)
-    (data,) = encode_all([image], model, side=side, progress=tell)
+    tell = _of_all(progress, image) if progress else None
+    (data,) = encode_all([image], model, side=side, turns=turns, progress=tell)
     return data
 
 
@@ -52,6 +56,7 @@ def encode_all(
     model: IntegerModel | str = "bsds300",
     *,
     side: int = DEFAULT_SIDE,
+    turns: int = 1,
     verify: bool = False,
     progress: Progress | None = None,
 ) -> Iterator[bytes]:
@@ -63,22 +68,24 @@ def encode_all(
         images: see `encode`.
         model: see `encode`.
         side: see `encode`.
+        turns: see `encode`.
         verify: decode each again, and compare, before it is returned.
         progress: called with the bytes of the pixels that are coded (and then those that are decoded again), and of
             all in the images taken so far (twice if they are decoded again).
 
     Raises:
         DataError: an image has another shape or type, or no pixels; those before it are returned first.
-        ConfigError: a side that makes no sense.
+        ConfigError: a side or a number of turns that makes no sense.
         ModelError: the model cannot be read.
         CodecError: an image does not come back, which is a fault of this program.
     """
     if not SIDES[0] <= side <= SIDES[1]:
         raise ConfigError(f"the side of a tile must be {SIDES[0]} to {SIDES[1]}, not {side}")
+    if not 1 <= turns <= TURNS:
+        raise ConfigError(f"the number of turns must be 1 to {TURNS}, not {turns}")
     integers = load_integer(model) if isinstance(model, str) else model
-    if not verify:
-        return _encoded(images, integers, side, progress)
-    return _verified(images, integers, side, progress)
+    run = _verified if verify else _encoded
+    return run(images, integers, side, turns, progress)
 
 
 class _Tile(NamedTuple):
@@ -96,8 +103,9 @@ class _Tile(NamedTuple):
 class _File:
     """What becomes of an image, tile by tile: all planes of the first, then those of the next."""
 
-    shape: tuple[int, ...]
-    depth: int
+    rows: int
+    columns: int
+    layout: Layout
     side: int
     count: int
     coded: list[Coded] = field(default_factory=list)
@@ -106,26 +114,26 @@ class _File:
     def add(self, pixels: Levels, coded: Coded) -> None:
         self.coded.append(coded)
         self.entries.append(
-            Entry(coded.kind, len(coded.stream), zlib.crc32(coded.stream), zlib.crc32(pixels.tobytes()))
+            Entry(coded.kind, len(coded.stream), zlib.crc32(coded.stream), zlib.crc32(pixels.tobytes()), coded.turn)
         )
 
     def to_bytes(self, model: IntegerModel) -> bytes:
         """The file, in which all tiles of a plane come before those of the next."""
-        channels = 1 if len(self.shape) == 2 else 3
-        planes = channels * self.depth // 8
+        layout, planes = self.layout, self.layout.planes
         order = [k for plane in range(planes) for k in range(plane, self.count, planes)]
         entries = tuple(self.entries[k] for k in order)
         used = any(entry.kind >= Kind.MODEL for entry in entries)
         digest = model.digest[:8] if used else NO_MODEL
-        info = Info(self.shape[0], self.shape[1], self.side, self.depth, channels, digest, entries)
+        lists = listed(layout)
+        info = Info(self.rows, self.columns, self.side, layout.depth, layout.channels, digest, entries, lists)
         return join(info, [self.coded[k].stream for k in order])
 
 
 def _encoded(
-    images: Iterable[NDArray[Any]], model: IntegerModel, side: int, progress: Progress | None
+    images: Iterable[NDArray[Any]], model: IntegerModel, side: int, turns: int, progress: Progress | None
 ) -> Iterator[bytes]:
     def work(tiles: list[_Tile], tell: Progress | None) -> list[Coded]:
-        return shortest(model, [tile.pixels for tile in tiles], tell)
+        return shortest(model, [tile.pixels for tile in tiles], tell, turns=turns)
 
     for tile, coded in in_rounds(_tiles(images, side), work, progress):
         tile.file.add(tile.pixels, coded)
@@ -136,18 +144,16 @@ def _encoded(
 def _tiles(images: Iterable[NDArray[Any]], side: int) -> Iterator[_Tile]:
     """Planes are made tile by tile, for those of a whole large image would need its memory again."""
     for image in images:
-        check_image(image)
-        places = list(boxes(image.shape[0], image.shape[1], side))
-        depth = 8 * image.dtype.itemsize
-        planes = (1 if image.ndim == 2 else 3) * depth // 8
-        file = _File(image.shape, depth, side, len(places) * planes)
+        layout, (rows, columns) = layout_of(image), image.shape[:2]
+        places = list(boxes(rows, columns, side))
+        file = _File(rows, columns, layout, side, len(places) * layout.planes)
         for place in places:
-            for plane in split(image[place]):
+            for plane in split(image[place], layout):
                 yield _Tile(file, plane)
 
 
 def _verified(
-    images: Iterable[NDArray[Any]], model: IntegerModel, side: int, progress: Progress | None
+    images: Iterable[NDArray[Any]], model: IntegerModel, side: int, turns: int, progress: Progress | None
 ) -> Iterator[bytes]:
     """Code images and, as soon as some are coded, decode and compare these."""
     waiting: deque[NDArray[Any]] = deque()
@@ -160,7 +166,7 @@ def _verified(
             yield image
 
     def kept() -> Iterator[bytes]:
-        for data in _encoded(taken(), model, side, _counting(progress, counts, 0)):
+        for data in _encoded(taken(), model, side, turns, _counting(progress, counts, 0)):
             files.append(data)
             yield data
 
@@ -184,8 +190,7 @@ def _counting(progress: Progress | None, counts: list[int], which: int) -> Progr
     return tell
 
 
-def _of_all(progress: Progress | None, total: int) -> Progress | None:
-    """Progress with a total that is known."""
-    if progress is None:
-        return None
+def _of_all(progress: Progress, image: NDArray[Any]) -> Progress:
+    """Progress with a total that is known from the beginning."""
+    total = layout_of(image).planes * image.shape[0] * image.shape[1]
     return lambda done, known, message="": progress(done, total)

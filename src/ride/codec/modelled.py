@@ -88,27 +88,41 @@ class Alphabets:
         return symbol, begin, end
 
 
+class Intervals(NamedTuple):
+    """Where the intervals of the pixels of a tile begin, how wide they are, and how many pixels each step has."""
+
+    begins: Integers
+    widths: Integers
+    counts: list[int]
+
+    @property
+    def bits(self) -> float:
+        """What the probabilities imply: the stream has a little more."""
+        return float((TOTAL_BITS - np.log2(self.widths)).sum())
+
+    def to_bytes(self) -> bytes:
+        """The stream."""
+        stack, end = Stack(), len(self.begins)
+        begin, width = self.begins.tolist(), self.widths.tolist()
+        for count in reversed(self.counts):
+            sizes = width[end - count : end]
+            offsets = stack.pop_offsets(sizes)
+            stack.push_points([low + offset for low, offset in zip(begin[end - count : end], offsets, strict=True)])
+            end -= count
+        return stack.to_bytes()
+
+
 def encode_tiles(
     model: IntegerModel, tiles: Sequence[Levels], plans: Sequence[Plan], progress: Progress | None = None
 ) -> list[bytes]:
     """The streams of tiles; each holds only levels of its plan."""
-    sheet, begins, ends = _intervals(model, tiles, plans, progress)
-    return [_pushed(begins[own], ends[own] - begins[own], counts) for own, counts in sheet.by_tile()]
+    return [intervals.to_bytes() for intervals in find_intervals(model, tiles, plans, progress)]
 
 
-def code_lengths(
+def find_intervals(
     model: IntegerModel, tiles: Sequence[Levels], plans: Sequence[Plan], progress: Progress | None = None
-) -> list[float]:
-    """What the integer probabilities of tiles imply, in bits: a stream has a little more."""
-    sheet, begins, ends = _intervals(model, tiles, plans, progress)
-    bits = TOTAL_BITS - np.log2(ends - begins)
-    return [float(bits[own].sum()) for own, _ in sheet.by_tile()]
-
-
-def _intervals(
-    model: IntegerModel, tiles: Sequence[Levels], plans: Sequence[Plan], progress: Progress | None
-) -> tuple[Sheet, Integers, Integers]:
-    """The tiles in a sheet, and where the intervals of all pixels, in order, begin and end."""
+) -> list[Intervals]:
+    """What the streams of tiles are made from; each tile holds only levels of its plan."""
     sheet = Sheet([plan.shape for plan in plans], model.neighborhood)
     for number, tile in enumerate(tiles):
         sheet.fill(number, tile)
@@ -122,19 +136,7 @@ def _intervals(
         begins[cut], ends[cut] = alphabets.intervals(mixture, symbols[cut], step.tile)
         if progress:
             progress(number + 1, len(sheet))
-    return sheet, begins, ends
-
-
-def _pushed(begins: Integers, widths: Integers, counts: list[int]) -> bytes:
-    """The stream of a tile from the intervals of its pixels and how many each step has."""
-    stack, end = Stack(), len(begins)
-    begin, width = begins.tolist(), widths.tolist()
-    for count in reversed(counts):
-        sizes = width[end - count : end]
-        offsets = stack.pop_offsets(sizes)
-        stack.push_points([low + offset for low, offset in zip(begin[end - count : end], offsets, strict=True)])
-        end -= count
-    return stack.to_bytes()
+    return [Intervals(begins[own], ends[own] - begins[own], counts) for own, counts in sheet.by_tile()]
 
 
 def decode_tiles(

@@ -7,9 +7,10 @@ from numpy.typing import NDArray
 
 from ride.codec.container import Kind
 from ride.codec.integer import IntegerModel
-from ride.codec.modelled import SYMBOLS, Plan, decode_tiles, encode_tiles
+from ride.codec.modelled import SYMBOLS, Intervals, Plan, decode_tiles, find_intervals
 from ride.codec.plain import deflate, inflate
 from ride.codec.sheet import Shape
+from ride.codec.turns import turned, turned_back, turned_size
 from ride.errors import CodecError
 from ride.progress import Progress
 
@@ -22,24 +23,41 @@ LIST_BYTES = SYMBOLS // 8
 
 
 class Coded(NamedTuple):
-    """A tile as bytes."""
+    """A tile as bytes; `turn` says how it was turned before, see `ride.codec.turns`."""
 
     kind: Kind
     stream: bytes
+    turn: int = 0
 
 
-def shortest(model: IntegerModel, tiles: list[Levels], progress: Progress | None = None) -> list[Coded]:
-    """Each tile in the shortest way."""
+def shortest(
+    model: IntegerModel, tiles: list[Levels], progress: Progress | None = None, *, turns: int = 1
+) -> list[Coded]:
+    """Each tile in the shortest way, of those with a model turned in the first so many ways."""
     coded = [without_model(tile) for tile in tiles]
-    trying = [k for k, (kind, _) in enumerate(coded) if kind != Kind.CONSTANT]
+    trying = [k for k, (kind, _, _) in enumerate(coded) if kind != Kind.CONSTANT]
     if not trying:
         return coded
-    heads = [_head(tiles[k]) for k in trying]
-    plans = [_plan(kind, head, _size(tiles[k])) for k, (kind, head) in zip(trying, heads, strict=True)]
-    streams = encode_tiles(model, [tiles[k] for k in trying], plans, progress)
-    for k, (kind, head), stream in zip(trying, heads, streams, strict=True):
-        coded[k] = min(coded[k], Coded(kind, head + stream), key=lambda one: len(one.stream))
+    best: dict[int, tuple[Intervals, Kind, bytes, int]] = {}
+    for turn in range(turns):
+        seen = [turned(tiles[k], turn) for k in trying]
+        heads = [_head(tile) for tile in seen]
+        plans = [_plan(kind, head, _size(tile)) for tile, (kind, head) in zip(seen, heads, strict=True)]
+        found = find_intervals(model, seen, plans, _of_turn(progress, turn, turns))
+        for k, intervals, (kind, head) in zip(trying, found, heads, strict=True):
+            if k not in best or intervals.bits < best[k][0].bits:
+                best[k] = intervals, kind, head, turn
+    for k, (intervals, kind, head, turn) in best.items():
+        modelled = Coded(kind, head + intervals.to_bytes(), turn)
+        coded[k] = min(coded[k], modelled, key=lambda one: len(one.stream))
     return coded
+
+
+def _of_turn(progress: Progress | None, turn: int, turns: int) -> Progress | None:
+    """Progress with one of several turns as that with all."""
+    if progress is None:
+        return None
+    return lambda done, total, message="": progress(turn * total + done, turns * total)
 
 
 def without_model(tile: Levels) -> Coded:
@@ -55,10 +73,10 @@ def restored(
     """The pixels of tiles of so many rows and columns, or what is wrong with them."""
     tiles: list[Levels | CodecError] = []
     plans: dict[int, Plan] = {}
-    for k, ((kind, stream), size) in enumerate(zip(coded, sizes, strict=True)):
+    for k, ((kind, stream, turn), size) in enumerate(zip(coded, sizes, strict=True)):
         try:
             if kind >= Kind.MODEL:
-                plans[k] = _plan(kind, stream, size)
+                plans[k] = _plan(kind, stream, turned_size(size, turn))
             tiles.append(np.zeros((0, 0), np.uint8) if k in plans else _plain(kind, stream, size))
         except CodecError as error:
             tiles.append(error)
@@ -66,9 +84,10 @@ def restored(
         assert model is not None
         streams = [coded[k].stream[_head_bytes(coded[k].kind) :] for k in plans]
         for k, tile in zip(plans, decode_tiles(model, list(plans.values()), streams, progress), strict=True):
-            tiles[k] = (
-                CodecError("a tile is damaged: its stream does not end with its pixels") if tile is None else tile
-            )
+            if tile is None:
+                tiles[k] = CodecError("a tile is damaged: its stream does not end with its pixels")
+            else:
+                tiles[k] = turned_back(tile, coded[k].turn)
     return tiles
 
 

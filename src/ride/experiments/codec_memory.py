@@ -17,8 +17,10 @@ from ride.errors import CodecError
 OWN = "ride:"
 
 
-def way(kind: str) -> Codec:
+def way(kind: str, turns: int = 1) -> Codec:
     """A codec of `ride.baselines.codecs`, or for `ride:MODEL` this package's own with an integer model.
+
+    `turns` says how many flips and transposes our own tries.
 
     Raises:
         ConfigError: there is no such codec, or the library that has it is not installed.
@@ -30,7 +32,7 @@ def way(kind: str) -> Codec:
     from ride.codec import decode, encode, load_integer
 
     model = load_integer(kind.removeprefix(OWN))
-    return Codec(lambda pixels: encode(pixels, model), lambda data: decode(data, model))
+    return Codec(lambda pixels: encode(pixels, model, turns=turns), lambda data: decode(data, model))
 
 
 def peaks(kind: str, pixels: Pixels) -> tuple[int, int]:

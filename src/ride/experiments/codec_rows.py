@@ -12,7 +12,7 @@ import numpy as np
 from ride.codec import encode, load_integer, parse
 from ride.codec.container import DEFAULT_SIDE, boxes
 from ride.codec.loss import code_length
-from ride.codec.modelled import Plan, code_lengths
+from ride.codec.modelled import Plan, find_intervals
 from ride.codec.sheet import Shape
 from ride.codec.tiles import ALL_LEVELS
 from ride.data import Picture
@@ -91,7 +91,17 @@ class GroupRow(Row):
 
 @dataclass(frozen=True, kw_only=True)
 class CodecRow(GroupRow):
-    """Bits per pixel of whole files, each decoded again and compared, and how long that takes."""
+    """Bits per pixel of whole files, each decoded again and compared, and how long that takes.
+
+    Args:
+        turns: how many flips and transposes our own codec tries.
+    """
+
+    turns: int = 1
+
+    def settings(self, setting: Setting) -> Any:
+        """Turns too."""
+        return [*super().settings(setting), *([self.turns] if self.turns > 1 else [])]
 
     def run(self, setting: Setting) -> Result:
         """Encode, decode, compare, count.
@@ -99,7 +109,7 @@ class CodecRow(GroupRow):
         Raises:
             CodecError: an image did not come back.
         """
-        pictures, chosen = pictures_of(self.group, setting), way(self.kind)
+        pictures, chosen = pictures_of(self.group, setting), way(self.kind, self.turns)
         scores, encoding, decoding = [], 0.0, 0.0
         with setting.bars(self.name) as progress:
             for number in range(len(pictures)):
@@ -189,7 +199,7 @@ class LengthRow(GroupRow):
                 tiles = [np.ascontiguousarray(pixels[box]) for box in boxes(rows, columns, DEFAULT_SIDE)]
                 for tile in tiles:
                     plan = Plan(Shape(tile.shape[0], tile.shape[1], int(tile[0, 0])), ALL_LEVELS)
-                    bits["integers"] += code_lengths(integers, [tile], [plan])[0]
+                    bits["integers"] += find_intervals(integers, [tile], [plan])[0].bits
                 data = encode(pixels, integers)
                 bits["streams"] += 8 * sum(entry.size for entry in parse(data, pixels.size).tiles)
                 bits["files"] += 8 * len(data)
