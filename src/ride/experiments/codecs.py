@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from ride.codec import bundled_integers
 from ride.experiments.charts import draw_points
 from ride.experiments.codec_rows import BEFORE, SECONDS, STEPS, CodecRow, LengthRow, MemoryRow
 from ride.experiments.document import Block, Figure, Grid, Heading, Paragraph
@@ -37,6 +38,12 @@ TURNED = Line(
     },
 )
 OWN = line("ride compress", "ride", "ride:bsds300")
+OTHERS = tuple(
+    line(f"ride compress --model {name}", f"ride{name.removeprefix('bsds300')}", f"ride:{name}")
+    for name in bundled_integers()
+    if name != "bsds300"
+)
+"""Of further models that come with the package."""
 LENGTHS = {
     "BSDS300": LengthRow("BSDS300", "length-ride", kind="ride:bsds300"),
     "scikit-image": LengthRow("scikit-image", "length-elsewhere", kind="ride:bsds300", group="scikit-image"),
@@ -54,6 +61,7 @@ LINES = (
     line("JPEG XL, effort 9", "jpeg-xl-9", "jpeg-xl-9"),
     line("ride compress, bsds300-fast", "ride-fast", "ride:bsds300-fast"),
     Line(OWN.name, OWN.cells, (*OWN.further, *LENGTHS.values(), *LARGE)),
+    *OTHERS,
     TURNED,
 )
 IN_DETAIL = ("elsewhere-png", "elsewhere-jpeg-xl-9", "elsewhere-ride", "elsewhere-turns", "length-elsewhere")
