@@ -59,7 +59,6 @@ LINES = (
     line("JPEG-LS", "jpeg-ls", "jpeg-ls"),
     line("JPEG XL, effort 7", "jpeg-xl-7", "jpeg-xl-7"),
     line("JPEG XL, effort 9", "jpeg-xl-9", "jpeg-xl-9"),
-    line("ride compress, bsds300-fast", "ride-fast", "ride:bsds300-fast"),
     Line(OWN.name, OWN.cells, (*OWN.further, *LENGTHS.values(), *LARGE)),
     *OTHERS,
     TURNED,
