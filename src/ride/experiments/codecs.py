@@ -181,8 +181,7 @@ TABLE = Table(
         "**Codecs.** PNG and WebP by Pillow, WebP by method 6 and quality 80 (at 100 it takes many times as long for "
         "little), JPEG 2000 and JPEG-LS by `imagecodecs`, JPEG XL by `pillow-jxl-plugin`; `ride compress` by the "
         "model that comes with it, in tiles of 512 pixels. With `--turns 8` each tile is coded in the shortest of its "
-        "8 flips and transposes, in 8 times the time; where the model's memory runs away in one of them, it may not "
-        "in another.",
+        "8 flips and transposes, in 8 times the time.",
     ),
     lead="codec",
     show=show,
