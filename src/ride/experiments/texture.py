@@ -271,7 +271,7 @@ class Original:
         """The pieces from each other, and the region held out from those to train on: what no sample has to beat."""
         return Likeness(noise(self.pieces, self.seed), nearest_patch(self._test, self._training, self.seed))
 
-    def _cut(self, sample: Float[Tensor, "H W *M"]) -> Float[Tensor, "H W"]:
+    def _cut(self, sample: Float[Tensor, "H W *M"]) -> Float[Tensor, "side side"]:
         return gray(sample.detach().cpu().float())[: self.side, : self.side].clamp(0, 1)
 
 
