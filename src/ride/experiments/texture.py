@@ -157,44 +157,50 @@ def learn(
     several `lengths` (those of `lengths_for`, unless given) a model is first fitted by each to all training regions
     but the last, which then chooses.
     """
-    lengths = lengths_for(regions) if lengths is None else lengths
-    if len(lengths) > 1:
-        parts = list(accumulate((*lengths, max(lengths)), initial=0.0))
-        shares = [_share(progress, a / parts[-1], b / parts[-1]) for a, b in pairwise(parts)]
-
-        def fitted(some: Regions, factor: float, into: Path | None, share: Progress | None) -> Learned:
-            return learn(
-                some,
-                config,
-                recipe,
-                name=name,
-                directory=into,
-                seed=seed,
-                length=length * factor,
-                lengths=(1.0,),
-                device=device,
-                progress=share,
-            )
-
-        fewer = replace(regions, training=regions.training[:-1], test=regions.training[-1])
-        scouts = {
-            factor: fitted(fewer, factor, directory / f"length-{factor:g}" if directory else None, share)
-            for factor, share in zip(lengths, shares, strict=False)
-        }
-        tried = {factor: scout.rate.nats_per_pixel for factor, scout in scouts.items()}
-        found = fitted(regions, max(tried, key=tried.__getitem__), directory, shares[-1])
-        seconds = found.seconds + sum(scout.seconds for scout in scouts.values())
-        return replace(found, seconds=seconds, tried=tried)
     recipe = replace(recipe, seed=seed)
-    if (length := length * lengths[0]) != 1.0:
-        recipe = recipe.scaled(length)
-    torch.manual_seed(seed)
+
+    def by(factor: float, some: Regions, into: Path | None, share: Progress | None) -> Learned:
+        scale = length * factor
+        scaled = recipe if scale == 1.0 else recipe.scaled(scale)
+        return _fitted(some, config, scaled, name, into, device, share)
+
+    lengths = lengths_for(regions) if lengths is None else lengths
+    if len(lengths) == 1:
+        return by(lengths[0], regions, directory, progress)
+    parts = list(accumulate((*lengths, max(lengths)), initial=0.0))
+    *shares, last = (_share(progress, a / parts[-1], b / parts[-1]) for a, b in pairwise(parts))
+    fewer = replace(regions, training=regions.training[:-1], test=regions.training[-1])
+    scouts = {
+        factor: by(factor, fewer, directory / f"length-{factor:g}" if directory else None, share)
+        for factor, share in zip(lengths, shares, strict=True)
+    }
+    tried = {factor: scout.rate.nats_per_pixel for factor, scout in scouts.items()}
+    found = by(max(tried, key=tried.__getitem__), regions, directory, last)
+    seconds = found.seconds + sum(scout.seconds for scout in scouts.values())
+    return replace(found, seconds=seconds, tried=tried)
+
+
+def _fitted(
+    regions: Regions,
+    config: RIDEConfig,
+    recipe: FitConfig,
+    name: str,
+    directory: Path | None,
+    device: str | torch.device,
+    progress: Progress | None,
+) -> Learned:
+    """One fit to all training regions, scored on the test region."""
+    torch.manual_seed(recipe.seed)
     model = RIDE(config).to(device)
-    card: dict[str, Any] = {"made": "of one texture", "texture": Path(regions.name).name, "seed": seed}
+    card: dict[str, Any] = {"made": "of one texture", "texture": Path(regions.name).name, "seed": recipe.seed}
     result = fit(model, regions.training, config=recipe, directory=directory, card=card, progress=progress)
     maps: list[Tensor] = []
     rate = evaluate(
-        model.eval(), [regions.test], seed=seed, name=name, each=lambda title, image, nats: maps.append(nats.cpu())
+        model.eval(),
+        [regions.test],
+        seed=recipe.seed,
+        name=name,
+        each=lambda title, image, nats: maps.append(nats.cpu()),
     )
     return Learned(model, rate, maps[0], result.seconds)
 

@@ -21,7 +21,7 @@ from ride.models.frontier import Bounds, fill
 from ride.models.ride import RIDE
 from ride.progress import Progress
 from ride.training.images import as_pictures
-from ride.training.patches import fingerprint
+from ride.training.patches import fingerprint, model_fingerprint
 from ride.training.run import Run
 
 REACH = 19
@@ -219,10 +219,9 @@ class _Chains:
 
     def keep_in(self, directory: Path) -> None:
         """Go on from what the directory keeps of an earlier call."""
-        parameters = torch.cat([value.detach().flatten().double().cpu() for value in self.model.state_dict().values()])
         settings = {
             "inpainting": {
-                "model": {**self.model.config.identity(), "parameters": fingerprint(parameters)},
+                "model": {**self.model.config.identity(), "parameters": model_fingerprint(self.model)},
                 "image": fingerprint(self.pixels),
                 "mask": fingerprint(self.hole.to(torch.uint8)),
                 "chains": self.chains,

@@ -72,16 +72,15 @@ class Curriculum:
         self.best: dict[str, Tensor] = {}
         self.clock = self.saved = time.monotonic()
         self.work = Work(config, self.batches.steps, lambda patch: math.prod(n.predicted_shape(patch, patch)))
-        settings: dict[str, Any] = {
+        settings = {
             "model": model.config.identity(),
             "fit": asdict(config),
             "data": {
                 "train": self.batches.pixels.fingerprint,
                 "valid": held_out.fingerprint if held_out else None,
             },
+            "start": None if start is None else begin_with(model, start),
         }
-        if start is not None:
-            settings["start"] = begin_with(model, start)
         self._check_card()
         _check_alike(settings)
         self.directory: Run | None = None
@@ -330,10 +329,10 @@ def _check_alike(settings: dict[str, Any]) -> None:
     given = ranks.gather(settings)
     for number, other in enumerate(given):
         for part in settings:
-            if other.get(part) != given[0].get(part):
+            if other[part] != given[0][part]:
                 raise ConfigError(
-                    f"process {number} was given another {part} than process 0: {_short(other.get(part))}, not "
-                    f"{_short(given[0].get(part))}; start all with the same command and the same images"
+                    f"process {number} was given another {part} than process 0: {_short(other[part])}, not "
+                    f"{_short(given[0][part])}; start all with the same command and the same images"
                 )
 
 

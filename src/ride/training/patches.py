@@ -146,6 +146,12 @@ def fingerprint(patches: Tensor) -> str:
     return digest.hexdigest()
 
 
+def model_fingerprint(model: nn.Module) -> str:
+    """A digest of all parameters and buffers of a model."""
+    values = [value.detach().flatten().double().cpu() for value in model.state_dict().values()]
+    return fingerprint(torch.cat(values))
+
+
 class _Descent:
     """The steps of a fit, and the score of the held-out patches."""
 

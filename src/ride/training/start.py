@@ -2,11 +2,9 @@
 
 from dataclasses import replace
 
-from torch.nn.utils import parameters_to_vector
-
 from ride.errors import ConfigError
 from ride.models.ride import RIDE
-from ride.training.patches import fingerprint
+from ride.training.patches import model_fingerprint
 
 
 def begin_with(model: RIDE, start: RIDE) -> str:
@@ -22,4 +20,4 @@ def begin_with(model: RIDE, start: RIDE) -> str:
             f"the model to start from has other settings than the one to fit: {', '.join(differing)}; make them equal"
         )
     model.load_state_dict(start.state_dict())
-    return fingerprint(parameters_to_vector(start.parameters()))
+    return model_fingerprint(start)
