@@ -71,6 +71,28 @@ def test_a_stage_that_begins_badly_is_seen():
     assert watch.go_back(model, optimizer) == 0
 
 
+@pytest.mark.parametrize("value", [-math.inf, math.nan, -30.0])
+def test_a_fall_in_the_first_steps_leads_back_to_the_beginning(value: float):
+    optimizer = torch.optim.SGD(LINE.parameters(), lr=0.1)
+    watch = Guard()
+    watch.hold(0, LINE, optimizer)
+    for step in range(KEEP_STEPS // 2):
+        assert not watch.astray(-2 + 0.05 * step)
+        watch.keep(step + 1, -2 + 0.05 * step, LINE, optimizer)
+    assert watch.astray(value)
+    assert watch.go_back(LINE, optimizer) == 0
+    # It begins as low as it did before.
+    assert not watch.astray(-2.0)
+
+
+def test_the_first_objective_is_nothing_to_fall_from_but_not_a_number_is():
+    watch = Guard()
+    watch.hold(0, LINE, torch.optim.SGD(LINE.parameters(), lr=0.1))
+    assert not watch.astray(-1e30)
+    watch.recent = watch.peak = -math.inf
+    assert watch.astray(math.nan)
+
+
 def test_nothing_is_astray_before_there_is_something_to_go_back_to():
     assert not Guard().astray(math.nan)
     assert Guard().go_back(LINE, torch.optim.SGD(LINE.parameters(), lr=0.1)) is None

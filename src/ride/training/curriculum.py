@@ -135,7 +135,7 @@ class Curriculum:
         optimizer = self._optimizer()
         total = self.batches.steps(stage)
         parameters = list(model.parameters())
-        if position.step == 0 and math.isfinite(self.guard.level):
+        if position.step == 0:
             self.guard.hold(0, model, optimizer)
         while position.step < total:
             rate = self.guard.slowdown * learning_rate(config, position.stage, position.step, total)
@@ -174,7 +174,7 @@ class Curriculum:
         position = self.position
         told = {"from": position.step, "step": step, "slowdown": self.guard.slowdown}
         # A rate of minus infinity, or none at all, cannot be written down.
-        self._log("back", objective if math.isfinite(objective) else self.guard.level, **told)
+        self._log("back", objective if math.isfinite(objective) else None, **told)
         position.step, position.rates, position.counted = step, 0.0, 0
 
     def _head(self, stage: Stage) -> None:
@@ -268,9 +268,9 @@ class Curriculum:
         if self.progress:
             self.progress(self.work.done(self.position), self.work.total, message)
 
-    def _log(self, phase: str, rate: float, **more: int | float) -> None:
+    def _log(self, phase: str, rate: float | None, **more: int | float) -> None:
         if self.directory:
-            rates = {"nats_per_pixel": rate, "bits_per_pixel": rate / math.log(2)}
+            rates = {"nats_per_pixel": rate, "bits_per_pixel": None if rate is None else rate / math.log(2)}
             seconds = round(self._seconds(), 1)
             self.directory.log({"stage": self.position.stage, "phase": phase, **more, **rates, "seconds": seconds})
 

@@ -27,12 +27,14 @@ LEAST_RATE = 1 / 64
 class Guard:
     """The level of the objective, and what to go back to: it is well when the last `KEEP_STEPS` were.
 
-    `level` is the highest mean objective of so many steps in nats per pixel, `recent` the mean of the last few, and
-    `slowdown` what the learning rate is multiplied by. `step` is that of the kept parameters.
+    `level` is the highest mean objective of so many steps in nats per pixel, `recent` the mean of the last few, `peak`
+    the highest of these as long as there is no level, and `slowdown` what the learning rate is multiplied by. `step`
+    is that of the kept parameters.
     """
 
     level: float = -math.inf
     recent: float = -math.inf
+    peak: float = -math.inf
     total: float = 0.0
     counted: int = 0
     slowdown: float = 1.0
@@ -44,9 +46,11 @@ class Guard:
         """Take note of the objective of a step, and say whether to go back."""
         if self.step < 0:
             return False
-        self.recent = FORGET * self.recent + (1 - FORGET) * objective
+        first = self.recent == -math.inf
+        self.recent = objective if first else FORGET * self.recent + (1 - FORGET) * objective
+        self.peak = max(self.peak, self.recent)
         # Not a number is below nothing.
-        return not self.recent >= self.level - FALL
+        return not self.recent >= (self.peak if self.level == -math.inf else self.level) - FALL
 
     def keep(self, step: int, objective: float, model: nn.Module, optimizer: Optimizer) -> None:
         """Count a step that is done; after so many, keep what it led to."""
@@ -73,7 +77,8 @@ class Guard:
             return None
         model.load_state_dict(self.model)
         optimizer.load_state_dict(_cloned(self.optimizer))
-        self.slowdown, self.recent, self.total, self.counted = self.slowdown / 2, self.level, 0.0, 0
+        self.slowdown, self.recent, self.peak = self.slowdown / 2, self.level, -math.inf
+        self.total, self.counted = 0.0, 0
         return self.step
 
 
