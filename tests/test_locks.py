@@ -1,31 +1,17 @@
 """Directories that one process works in at a time."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from tests.at_work import at_work_in
 
-from ride.errors import ConfigError, OutputError
+from ride.errors import BusyError, OutputError
 from ride.locks import lock
-
-OTHER = """
-import sys
-from pathlib import Path
-from ride.locks import lock
-held = lock(Path(sys.argv[1]))
-print("in", flush=True)
-sys.stdin.read()
-"""
 
 
 def test_another_process_is_kept_out_until_the_first_ends(tmp_path: Path):
-    with subprocess.Popen(
-        [sys.executable, "-c", OTHER, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as other:
-        assert other.stdout is not None
-        assert other.stdout.readline() == "in\n"
-        with pytest.raises(ConfigError, match="another process is at work"):
+    with at_work_in(tmp_path) as other:
+        with pytest.raises(BusyError, match="another process is at work"):
             lock(tmp_path)
         other.kill()
         other.wait()

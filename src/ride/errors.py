@@ -17,6 +17,10 @@ class ConfigError(RideError, ValueError):
     """A setting, size or mask that makes no sense; it names the setting and the values that do."""
 
 
+class BusyError(ConfigError):
+    """A directory that another process is at work in."""
+
+
 class OutputError(RideError):
     """A file or directory that cannot be written; nothing half-written is left behind."""
 

@@ -4,7 +4,7 @@ import os
 import weakref
 from pathlib import Path
 
-from ride.errors import ConfigError, OutputError
+from ride.errors import BusyError, OutputError
 
 try:
     import fcntl
@@ -31,7 +31,7 @@ def lock(directory: Path) -> Lock | None:
     """The lock of a directory; None where files cannot be locked, and then others are not kept out.
 
     Raises:
-        ConfigError: another process is at work there.
+        BusyError: another process is at work there.
         OutputError: the directory cannot be opened.
     """
     if fcntl is None:
@@ -49,7 +49,7 @@ def lock(directory: Path) -> Lock | None:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         made.release()
-        raise ConfigError(
+        raise BusyError(
             f"another process is at work in {directory}: wait for it, or give another directory"
         ) from error
     except OSError:

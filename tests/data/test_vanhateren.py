@@ -25,6 +25,7 @@ from ride.data.vanhateren import (
 )
 from ride.errors import ConfigError, DataError
 from ride.evaluation import Histogram, evaluate
+from ride.experiments.sources import Source
 
 LEVELS = np.array([26, 44, 53, 59, 77, 4619, 6164, 6277], dtype=np.uint16)
 
@@ -34,6 +35,21 @@ def raw(levels: NDArray[np.uint16], *, shape: tuple[int, int] = (20, 30), seed: 
     drawn = np.random.default_rng(seed).choice(levels, shape)
     drawn[BORDER, BORDER : BORDER + len(levels)] = levels
     return Picture("some.iml", drawn, RANGE)
+
+
+def test_the_report_of_an_experiment_names_what_is_left_out(tmp_path: Path):
+    for number in range(6):
+        pixels = np.random.default_rng(number).choice(LEVELS, VAN_HATEREN_SHAPE)
+        if number == 3:
+            pixels[:100] = LEVELS[-1]
+        else:
+            pixels[pixels == LEVELS[-1]] = LEVELS[0]
+            pixels[10, 10] = LEVELS[-1]
+        write(tmp_path / f"imk{number}.iml", pixels)
+    (remark,) = Source("vanhateren", tmp_path, 0).remarks()
+    assert "3 images to train on, of which 1 is held out, and 2 to test. Left out: imk3.iml has " in remark
+    assert remark.count(".iml") == 1
+    assert not Source("deadleaves", None, 0).remarks()
 
 
 def write(path: Path, pixels: NDArray[np.generic]) -> None:

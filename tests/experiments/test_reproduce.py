@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tests.at_work import at_work_in
 from tests.experiments.conftest import MCGSM, RIDE, TINY, setting, tiny
 
 from ride.data import Picture, dequantize, open_pictures, seeded
@@ -28,7 +29,7 @@ from ride.training import fit
 
 def test_rows_are_fitted_once(data: Path, tmp_path: Path, monkeypatch):
     here, table = setting(data, tmp_path / "out"), tiny()
-    assert run_rows(table, ["mcgsm", "ride"], here)
+    assert not run_rows(table, ["mcgsm", "ride"], here)
     before = {path: path.stat().st_mtime_ns for path in here.out.glob("*.json")}
     assert len(before) == 2
     # The ensemble needs no fit of its own, and what is done is not done again.
@@ -39,7 +40,7 @@ def test_rows_are_fitted_once(data: Path, tmp_path: Path, monkeypatch):
         return fit(*arguments, **settings)
 
     monkeypatch.setattr(image_rows, "fit", counted)
-    assert run_rows(table, [], here)
+    assert not run_rows(table, [], here)
     assert {path: path.stat().st_mtime_ns for path in before} == before
     assert len(fits) == 1
     assert sorted(path.name for path in here.out.iterdir() if path.is_dir()) == ["mcgsm", "ride"]
@@ -91,10 +92,22 @@ def test_a_budget_ends_the_work_and_the_next_call_goes_on(data: Path, tmp_path: 
         return clock[0]
 
     monkeypatch.setattr(reproduce.time, "monotonic", tick)
-    assert not run_rows(table, ["mcgsm", "ride"], here, minutes=0.5)
+    assert run_rows(table, ["mcgsm", "ride"], here, minutes=0.5) == ["stopped after 0.5 minutes"]
     assert "ride" not in results(table, here)
     monkeypatch.setattr(reproduce.time, "monotonic", time.perf_counter)
-    assert run_rows(table, ["mcgsm", "ride"], here, minutes=60.0)
+    assert not run_rows(table, ["mcgsm", "ride"], here, minutes=60.0)
+    assert list(results(table, here)) == ["mcgsm", "ride"]
+
+
+def test_a_row_that_another_process_is_at_work_on_is_left_to_it(data: Path, tmp_path: Path):
+    here, table = setting(data, tmp_path / "out"), tiny()
+    (here.out / "mcgsm").mkdir(parents=True)
+    with at_work_in(here.out / "mcgsm"):
+        assert run_rows(table, ["mcgsm", "ride"], here) == [
+            "mcgsm was left to another process, which is at work on it"
+        ]
+        assert list(results(table, here)) == ["ride"]
+    assert not run_rows(table, ["mcgsm", "ride"], here)
     assert list(results(table, here)) == ["mcgsm", "ride"]
 
 

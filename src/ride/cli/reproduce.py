@@ -21,8 +21,9 @@ class Command(Options):
     `table1`, `recipes` and `codecs` are BSDS300: `--data` names a folder with `train` and `test` in it. `table2` is
     van Hateren's images: `--data` names a folder of .iml files. `table3` and `figure2` are dead leaves, which are made
     on the fly. `figure3` and `figure4` are textures of Brodatz: `--data` names a folder with D104.gif and the like.
-    Rows are kept in OUT, not run twice; interrupt and repeat the command at will. The report is written from what
-    lies there: Markdown, and one page of HTML, with pictures.
+    Rows are kept in OUT, not run twice; interrupt and repeat the command at will, or start it several times: each
+    takes rows that no other is at work on. The report is written from what lies there: Markdown, and one page of HTML,
+    with pictures.
     """
 
     table: Annotated[Positional[str], arg(metavar="TABLE")]
@@ -67,14 +68,14 @@ class Command(Options):
         output_directory(report)
         check_record(table, setting, report / f"{self.table}.json")
         try:
-            done = run_rows(table, self.rows, setting, self.budget)
+            left = run_rows(table, self.rows, setting, self.budget)
         except RideError:
             # What the rows before it have reached is not lost with this one.
             write_known(table, self.table, setting, report)
             raise
         self._report(table, setting, report)
-        if not done:
-            self.say(f"stopped after {self.budget:g} minutes; the same command goes on from there")
+        for reason in left:
+            self.say(f"{reason}; the same command goes on from there")
 
     def kept(self) -> str:
         """Rows that are done stay done."""

@@ -1,7 +1,7 @@
 """The report of a table: the paper's figures and ours, and all that stands behind each of ours."""
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ride.atomic import write_bytes
@@ -41,7 +41,7 @@ def write_report(table: Table, name: str, setting: Setting, folder: Path) -> lis
         shown += charts.draw_charts(table, found, name, folder)
         shown += draw_samples(table, found, setting, name, folder)
     command = reproduce_command(name, table, found, setting)
-    blocks = _blocks(table, found, command, shown)
+    blocks = _blocks(table, found, command, shown, (*table.notes, *setting.source.remarks()))
     written = [folder / f"{name}.md", folder / f"{name}.html"]
     try:
         texts = document.markdown(blocks), document.page(table.title, blocks, folder)
@@ -127,7 +127,9 @@ def reproduce_command(name: str, table: Table, found: Mapping[str, Result], sett
     return shlex.join(words)
 
 
-def _blocks(table: Table, found: Mapping[str, Result], command: str, shown: list[Block]) -> list[Block]:
+def _blocks(
+    table: Table, found: Mapping[str, Result], command: str, shown: list[Block], notes: Sequence[str]
+) -> list[Block]:
     """All of the report in order."""
     blocks: list[Block] = [
         Heading(table.title, 1),
@@ -140,7 +142,7 @@ def _blocks(table: Table, found: Mapping[str, Result], command: str, shown: list
         grid(table, found),
         *shown,
         Heading("How it was made, and what differs from the paper"),
-        Points(table.notes),
+        Points(notes),
         Heading("Behind each figure"),
         _behind(table, found),
     ]

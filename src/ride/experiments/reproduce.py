@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from ride.errors import ConfigError
+from ride.errors import BusyError, ConfigError
 from ride.experiments.results import Result
 from ride.experiments.rows import Setting
 from ride.experiments.tables import Table
@@ -17,8 +17,10 @@ class OutOfTime(Exception):
     """The time that was given for the work is over; what is done is on disk."""
 
 
-def run_rows(table: Table, keys: Sequence[str], setting: Setting, minutes: float | None = None) -> bool:
+def run_rows(table: Table, keys: Sequence[str], setting: Setting, minutes: float | None = None) -> list[str]:
     """Run the rows of these keys, all of the table if there are none; what is on disk is not done again.
+
+    A row that another process is at work on is left to it: several may share the rows of a table.
 
     Args:
         table: has the rows.
@@ -26,7 +28,7 @@ def run_rows(table: Table, keys: Sequence[str], setting: Setting, minutes: float
         setting: where and how.
         minutes: stop after about so many, in the middle of a fit if need be; the same call goes on from there.
 
-    Returns: whether all of it is done.
+    Returns: why it is not all done, one line each; nothing if it is.
 
     Raises:
         ConfigError: there is no such row.
@@ -37,16 +39,18 @@ def run_rows(table: Table, keys: Sequence[str], setting: Setting, minutes: float
         raise ConfigError(f"there is no row {unknown[0]!r}: choose from {', '.join(table.rows)}")
     if minutes is not None:
         setting = replace(setting, bars=_ending(setting.bars, time.monotonic() + 60 * minutes))
-    try:
-        for key in keys or table.rows:
-            row = table.rows[key]
-            if not keys and row.lacks(setting):
-                continue
-            if row.result(setting) is None:
-                row.run(setting).write(row.file(setting))
-    except OutOfTime:
-        return False
-    return True
+    left = []
+    for key in keys or table.rows:
+        row = table.rows[key]
+        if row.result(setting) is not None or (not keys and row.lacks(setting)):
+            continue
+        try:
+            row.run(setting).write(row.file(setting))
+        except BusyError:
+            left.append(f"{key} was left to another process, which is at work on it")
+        except OutOfTime:
+            return [*left, f"stopped after {minutes:g} minutes"]
+    return left
 
 
 def results(table: Table, setting: Setting) -> dict[str, Result]:

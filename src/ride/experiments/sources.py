@@ -1,6 +1,7 @@
 """The images of an experiment: which are for training, which for testing, and in which unit rates are given."""
 
 import math
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from ride.data import Picture, open_pictures, open_plate, open_van_hateren
-from ride.data.vanhateren import LOG_UNIT
+from ride.data.vanhateren import LOG_UNIT, LogIntensities
 from ride.errors import ConfigError
 from ride.progress import Progress
 
@@ -56,6 +57,16 @@ class Source:
     def test(self) -> Sequence[Picture]:
         """The images that no model has seen."""
         return self._open("test")
+
+    def remarks(self) -> list[str]:
+        """What is to be said of the images at hand, of which some may have been left out."""
+        if self.kind != "vanhateren":
+            return []
+        training, test = self._open("train"), self._open("test")
+        assert isinstance(training, LogIntensities)
+        counts = f"{len(training)} images to train on, of which {self.held_out} is held out, and {len(test)} to test"
+        left_out = (reason.removeprefix(os.path.join(str(self.data), "")) for reason in training.skipped)
+        return [f"**At hand**: {counts}. " + " ".join(f"Left out: {reason}." for reason in left_out)]
 
     def plate(self, name: str) -> Picture:
         """A texture of Brodatz.
