@@ -35,6 +35,9 @@ def test_all_codecs_are_measured_and_reported(data: Path, tmp_path: Path, monkey
         elif key.startswith("elsewhere-"):
             assert result.count == 102 * 102 + 172 * 448
             assert 1 < result.value < 8
+        elif key.startswith("together-"):
+            assert result.unit == "s"
+            assert result.value > 0
     (tmp_path / "report").mkdir()
     written = write_report(TABLE, "codecs", place, tmp_path / "report")
     assert tmp_path / "report" / "codecs.png" in written

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ride.codec import encode, load_integer, parse
+from ride.codec import decode_all, encode, encode_all, load_integer, parse
 from ride.codec.container import DEFAULT_SIDE, boxes
 from ride.codec.loss import code_length
 from ride.codec.modelled import Plan, find_intervals
@@ -131,6 +131,44 @@ class CodecRow(GroupRow):
             scores,
             encoding + decoding,
             scored="files with their headers, each decoded and compared",
+            notes={SECONDS["encode"]: encoding / count, SECONDS["decode"]: decoding / count},
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TogetherRow(GroupRow):
+    """Seconds an image takes when our codec gets all images at once."""
+
+    def settings(self, setting: Setting) -> Any:
+        """That it is about all at once."""
+        return [*super().settings(setting), "together"]
+
+    def run(self, setting: Setting) -> Result:
+        """Encode all, decode all, compare.
+
+        Raises:
+            CodecError: an image did not come back.
+        """
+        model = load_integer(self.kind.removeprefix(OWN))
+        images = [picture.pixels for picture in pictures_of(self.group, setting)]
+        with setting.bars(f"{self.name}, all at once: encoding") as progress:
+            begun = time.monotonic()
+            files = list(encode_all(images, model, progress=progress))
+            encoding = time.monotonic() - begun
+        with setting.bars(f"{self.name}, all at once: decoding") as progress:
+            begun = time.monotonic()
+            back = list(decode_all(files, model, progress=progress))
+            decoding = time.monotonic() - begun
+        if not all(np.array_equal(one, other) for one, other in zip(images, back, strict=True)):
+            raise CodecError(f"{self.name} does not give all images back")
+        count = len(images)
+        pixels = sum(image.size for image in images)
+        return self._result(
+            setting,
+            [ImageScore(f"{count} images", encoding / count, pixels)],
+            encoding + decoding,
+            unit="s",
+            scored="seconds to encode an image, all at once; each decoded and compared",
             notes={SECONDS["encode"]: encoding / count, SECONDS["decode"]: decoding / count},
         )
 
