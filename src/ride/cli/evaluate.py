@@ -59,12 +59,8 @@ class Command(Options):
         from ride.models.files import load
 
         model = load(name).to(device)
-        pictures = self.open_pictures(
-            source,
-            channels=model.config.channels,
-            limit=self.limit,
-            skip_unreadable=self.skip_unreadable,
-            part="test",
+        pictures = self.open_planes(
+            source, model.config, limit=self.limit, skip_unreadable=self.skip_unreadable, part="test"
         )
         folder = output_directory(self.maps) if self.maps else None
         drawn: list[str] = []

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import torch
 
     from ride.data import Picture
+    from ride.models.ride import RIDEConfig
 
 
 class UsageError(RideError):
@@ -144,6 +145,17 @@ class Options:
         for reason in pictures.skipped:
             print(f"ride: skipped: {reason}", file=sys.stderr)
         return pictures
+
+    def open_planes(self, source: str | Path, config: "RIDEConfig", **how: Any) -> "Sequence[Picture]":
+        """Images as a model of this kind sees them: `open_pictures`, and of colour the planes that it knows.
+
+        Raises `ConfigError` or `DataError` where there are none, or one cannot be read.
+        """
+        if not config.given:
+            return self.open_pictures(source, channels=config.channels, **how)
+        from ride.codec.colour import ColourPlanes
+
+        return ColourPlanes(self.open_pictures(source, channels=3, **how), config.given)
 
     def listed(self, pictures: "Sequence[Picture]") -> "Sequence[Picture]":
         """Dead leaves in a list, made for it under a bar, if memory is to hold them; other images as they are."""

@@ -65,8 +65,8 @@ class Command(Options):
         config = self._config(sizes.layers)
         torch.manual_seed(self.seed)
         model = RIDE(sizes).to(device)
-        pictures = self._open(self.data, self.limit, sizes.channels)
-        held_out = self._open(self.valid_data, None, sizes.channels) if self.valid_data else ()
+        pictures = self._open(self.data, self.limit, sizes)
+        held_out = self._open(self.valid_data, None, sizes) if self.valid_data else ()
         output_directory(self.out)
         pictures, held_out = self.listed(pictures), self.listed(held_out)
         if self.valid_data is None:
@@ -128,8 +128,8 @@ class Command(Options):
             config = replace(config, stages=tuple(stages))
         return config
 
-    def _open(self, source: str, limit: int | None, channels: int) -> Sequence[Picture]:
-        return self.open_pictures(source, channels=channels, limit=limit, skip_unreadable=self.skip_unreadable)
+    def _open(self, source: str, limit: int | None, sizes: RIDEConfig) -> Sequence[Picture]:
+        return self.open_planes(source, sizes, limit=limit, skip_unreadable=self.skip_unreadable)
 
     def _split(self, pictures: Sequence[Picture]) -> tuple[Sequence[Picture], Sequence[Picture]]:
         """Training images and held-out ones, both in their own order."""

@@ -174,7 +174,9 @@ def evaluate(
             raise DataError(f"{picture.name}: {error}") from error
         if each:
             each(picture.name, image, values[0])
-        scored.append(_Scored(index, picture.levels, picture.channels, picture.name, total / LOG_2 / pixels, pixels))
+        # Planes that are given are not scored.
+        channels = picture.channels if isinstance(model, Histogram) else model.config.channels
+        scored.append(_Scored(index, picture.levels, channels, picture.name, total / LOG_2 / pixels, pixels))
         within(1, 1)
     found = sorted(_Scored(*one) for part in ranks.gather(scored) for one in part)
     levels = {one.levels for one in found}

@@ -60,6 +60,8 @@ def fill(
     Raises `DataError` for images smaller than the neighborhood, `ConfigError` for a mask or noise that does
     not fit them, `ModelError` where the drawn pixels are not finite.
     """
+    if model.neighborhood.given:
+        raise ConfigError("a model of one plane given others draws none: it is for scoring and compressing colour")
     radius = model.neighborhood.radius
     rows, columns = model.neighborhood.predicted_shape(*images.shape[1:3])
     if u.shape[1:] != (rows, columns):

@@ -35,6 +35,8 @@ class RIDEConfig:
         extended: memory units are inputs of the gates too (section 3.3, "ext." in Table 3).
         largest_memory: size at which memory units end, 0.5 for images of any size; None for equation (6) as printed,
             where they may grow without end and do so on some images larger than the patches of training.
+        given: other planes of an image that are known when this one is predicted, such as those of its colours: 1 is
+            red - green given green, 2 is blue - green given both; None for none.
         channels: channels of a pixel, predicted jointly.
         components: mixture components of the MCGSM.
         scales: scales of each component.
@@ -52,6 +54,7 @@ class RIDEConfig:
     features: int | None = 32
     means: bool = False
     largest_memory: float | None = None
+    given: int | None = None
 
     def __post_init__(self) -> None:
         for name in ("hidden", "channels", "components", "scales"):
@@ -63,8 +66,17 @@ class RIDEConfig:
             raise ConfigError(
                 f"largest_memory must be positive and at most {LARGEST_MEMORY:g}, not {self.largest_memory}"
             )
+        if self.given is not None and (self.given < 1 or self.channels > 1):
+            raise ConfigError(
+                f"given must be at least 1, or None, and one channel be predicted, not {self.given} and {self.channels}"
+            )
         if self.features is not None and self.features < 1:
             raise ConfigError(f"features must be at least 1, or None for full matrices, not {self.features}")
+
+    @property
+    def planes(self) -> int:
+        """Channels of the images that are scored: those predicted, then those given."""
+        return self.channels + (self.given or 0)
 
     def identity(self) -> dict[str, Any]:
         """What tells this configuration from others; what is None is left out, so that new settings keep old ones."""
@@ -82,7 +94,7 @@ class RIDE(nn.Module):
     def __init__(self, config: RIDEConfig | None = None) -> None:
         super().__init__()
         self.config = config = config or RIDEConfig()
-        self.neighborhood = Neighborhood(config.neighborhood)
+        self.neighborhood = Neighborhood(config.neighborhood, config.given or 0)
         self.whitening = ConditionalWhitening(config.channels * self.neighborhood.size, config.channels)
         self._workspace = Workspace()
         self.layers = nn.ModuleList()
@@ -101,8 +113,8 @@ class RIDE(nn.Module):
             DataError: the images are smaller than the neighborhood.
         """
         channels = images.shape[3] if images.ndim == 4 else 1
-        if channels != self.config.channels:
-            raise ConfigError(f"this model is for {self.config.channels} channels, the images have {channels}")
+        if channels != self.config.planes:
+            raise ConfigError(f"this model is for {self.config.planes} channels, the images have {channels}")
         return self.whitening(*self.neighborhood.extract(images))
 
     def hidden_states(self, images: Float[Tensor, "B H W *M"]) -> tuple[Tensor, Tensor]:

@@ -14,9 +14,9 @@ def check_fit(model: RIDE, config: FitConfig, training: Pixels, held_out: Pixels
         DataError: an image is smaller than the largest patch, or no held-out image holds a neighborhood.
     """
     for pixels in (training, held_out):
-        if pixels is not None and pixels.channels != model.config.channels:
+        if pixels is not None and pixels.channels != model.config.planes:
             raise ConfigError(
-                f"this model is for {model.config.channels} channels, {pixels.names[0]} has {pixels.channels}"
+                f"this model is for {model.config.planes} channels, {pixels.names[0]} has {pixels.channels}"
             )
     width = model.neighborhood.width
     sides = {"patch": min(stage.patch for stage in config.stages), "head_patch": config.head_patch}
