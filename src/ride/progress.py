@@ -13,6 +13,13 @@ class Progress(Protocol):
         """Take note."""
 
 
+def part_of(progress: Progress | None, number: int, count: int) -> Progress | None:
+    """The progress of one of so many parts of about the same length, in its own unit, as that of all."""
+    if progress is None:
+        return None
+    return lambda done, total, message="": progress(number * total + done, count * total, message)
+
+
 Bars = Callable[[str], AbstractContextManager[Progress | None]]
 """Shows the progress of a part of the work under a title."""
 

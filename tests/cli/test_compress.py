@@ -39,6 +39,37 @@ def test_there_and_back(photo: Path, tmp_path: Path):
     assert np.array_equal(pixels_of(out), pixels_of(photo))
 
 
+def test_colour_with_models_of_ones_own(ride: Ride, model: Path, tmp_path: Path):
+    """From images in colour to files of colours given each other, by what a person types."""
+    folder = tmp_path / "colour"
+    folder.mkdir()
+    for seed in range(3):
+        planes = [smooth_image(26, 30, 3 * seed + k) for k in range(3)]
+        Image.fromarray(np.stack(planes, axis=2)).save(folder / f"{seed}.png")
+    for given in (1, 2):
+        words = ("--given", given, "--hidden", 3, "--components", 2, "--scales", 2, "--features", 2)
+        run = tmp_path / f"given{given}"
+        assert ride("train", folder, *words, "--patch", 8, "--length", 0.001, "--valid", 1, "--out", run).status == 0
+        ran = ride("evaluate", run, folder)
+        assert ran.status == 0
+        assert "a code of at most" in ran.out
+    integers = tmp_path / "integers.safetensors"
+    colours = (tmp_path / "given1", tmp_path / "given2")
+    assert ride("quantize", model, "--colours", *colours, "--out", integers).status == 0
+    ran = ride("quantize", colours[1], "--data", folder, "--out", tmp_path / "blue.safetensors")
+    assert "bit/px on 2,340 pixels of 3 images" in ran.out
+    photo, packed = folder / "0.png", folder / "0.ride"
+    assert ride("compress", photo, "--model", integers).status == 0
+    assert ride("decompress", packed, "--model", integers, "-o", tmp_path / "back.png").status == 0
+    assert np.array_equal(pixels_of(tmp_path / "back.png"), pixels_of(photo))
+    assert "RGB, 8 bits" in ride("info", packed).out
+    gray = ride("quantize", model, "--colours", model, colours[1], "--out", tmp_path / "no.safetensors")
+    assert "two models of colours" in complaint(gray)
+    assert "codes no image alone" in complaint(
+        ride("compress", photo, "--model", tmp_path / "blue.safetensors", "--force")
+    )
+
+
 def test_many_images_and_a_model_of_ones_own(ride: Ride, model: Path, photos: Path, tmp_path: Path):
     integers, out = tmp_path / "integers.safetensors", tmp_path / "out"
     out.mkdir()

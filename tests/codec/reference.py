@@ -3,6 +3,8 @@
 Nothing here is shared with the package but the numbers of the model.
 """
 
+from collections.abc import Sequence
+
 from ride.codec.integer import IntegerModel
 
 Pixels = list[list[int]]
@@ -114,8 +116,16 @@ class ReferenceMixture:
         return below // sum(self.weights) * (2**24 - len(levels)) // 2**24 + symbol
 
 
-def decode_tile(model: IntegerModel, rows: int, columns: int, above: int, levels: list[int], data: bytes) -> Pixels:
-    """The pixels of a tile from its stream."""
+def decode_tile(
+    model: IntegerModel,
+    rows: int,
+    columns: int,
+    above: int,
+    levels: list[int],
+    data: bytes,
+    given: Sequence[Pixels] = (),
+) -> Pixels:
+    """The pixels of a tile from its stream, and those of the planes that the model is given."""
     reference, stack = Reference(model), ReferenceStack(data)
     r, n = reference.width // 2, reference.n
     pixels = [[-1] * columns for _ in range(rows)]
@@ -136,7 +146,11 @@ def decode_tile(model: IntegerModel, rows: int, columns: int, above: int, levels
         found = []
         for (i, j), point in zip(cells, points, strict=True):
             offsets = [(di, dj) for di in range(-r, 0) for dj in range(-r, r + 1)] + [(0, dj) for dj in range(-r, 0)]
-            x = h = [128 * (level(i + di, j + dj) - 128) for di, dj in offsets]
+            seen = [level(i + di, j + dj) for di, dj in offsets]
+            for plane in given:
+                lines = [plane[max(i + di, 0)] for di in range(-r, 1)]
+                seen += [line[min(max(j + dj, 0), columns - 1)] for line in lines for dj in range(-r, r + 1)]
+            x = h = [128 * (value - 128) for value in seen]
             left, up = state.get((i, j - 1), (zero, zero)), state.get((i - 1, j), (zero, zero))
             own: tuple[list[list[int]], list[list[int]]] = ([], [])
             for layer in range(reference.depth):

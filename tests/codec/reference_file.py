@@ -1,5 +1,6 @@
 """docs/codec.md from the first byte to the last, in Python's whole numbers: another program that reads the files."""
 
+import hashlib
 import struct
 import zlib
 from typing import Any
@@ -34,12 +35,20 @@ def read_file(model: IntegerModel, data: bytes) -> list[list[Any]]:
         assert zlib.crc32(stream) == crc
         top, left = tiles[number % len(tiles)]
         height, width = min(side, rows - top), min(side, columns - left)
-        tile = read_tile(model, way, stream, height, width)
+        plane = number // len(tiles)
+        own, before = model, []
+        if planes == 3 and model.colours:
+            own = [model, *model.colours][plane]
+            before = [[row[left : left + width] for row in earlier[top : top + height]] for earlier in found[:plane]]
+        tile = read_tile(own, way, stream, height, width, before)
         assert zlib.crc32(bytes(value for row in tile for value in row)) == pixel_crc
         if way % 16 >= 3:
-            assert digest == model.digest[:8]
+            whole = model.digest
+            if planes == 3 and model.colours:
+                whole = hashlib.sha256(b"".join(one.digest for one in (model, *model.colours))).digest()
+            assert digest == whole[:8]
         for i in range(height):
-            found[number // len(tiles)][top + i][left : left + width] = tile[i]
+            found[plane][top + i][left : left + width] = tile[i]
     assert place == len(data)
     return [
         [pixel([plane[i][j] for plane in found], b, channels, levels) for j in range(columns)] for i in range(rows)
@@ -56,8 +65,8 @@ def pixel(values: list[int], b: int, channels: int, levels: list[int]) -> Any:
     return [levels[(red + green - 2 ** (b - 1)) % 2**b], levels[green], levels[(blue + green - 2 ** (b - 1)) % 2**b]]
 
 
-def read_tile(model: IntegerModel, way: int, stream: bytes, rows: int, columns: int) -> Pixels:
-    """A tile of any kind."""
+def read_tile(model: IntegerModel, way: int, stream: bytes, rows: int, columns: int, before: list[Pixels]) -> Pixels:
+    """A tile of any kind; `before` are the same tiles of the planes that the model is given."""
     turn, kind = divmod(way, 16)
     if kind == 0:
         return [[stream[0]] * columns for _ in range(rows)]
@@ -67,12 +76,21 @@ def read_tile(model: IntegerModel, way: int, stream: bytes, rows: int, columns: 
     if kind == 4:
         levels, start = [8 * j + k for j in range(32) for k in range(8) if stream[1 + j] >> k & 1], 33
     size = (columns, rows) if turn & 4 else (rows, columns)
-    tile = decode_tile(model, *size, stream[0], levels, stream[start:])
+    tile = decode_tile(model, *size, stream[0], levels, stream[start:], [turned(plane, turn) for plane in before])
     if turn & 2:
         tile = [row[::-1] for row in tile]
     if turn & 1:
         tile = tile[::-1]
     return [list(column) for column in zip(*tile, strict=True)] if turn & 4 else tile
+
+
+def turned(plane: Pixels, turn: int) -> Pixels:
+    """A tile as it was coded."""
+    if turn & 4:
+        plane = [list(column) for column in zip(*plane, strict=True)]
+    if turn & 1:
+        plane = plane[::-1]
+    return [row[::-1] for row in plane] if turn & 2 else plane
 
 
 def plain(stream: bytes, kind: int, rows: int, columns: int) -> Pixels:

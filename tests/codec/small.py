@@ -1,5 +1,7 @@
 """Small integer models, made without floating point, and images."""
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -33,9 +35,9 @@ def rough_tables() -> Tables:
     return Tables(sigmoid, exp, normal)
 
 
-def small_model(width: int = 5, depth: int = 1, seed: int = 1) -> IntegerModel:
+def small_model(width: int = 5, depth: int = 1, seed: int = 1, given: int = 0) -> IntegerModel:
     """A model of 3 hidden units, 2 features and 3 components of 2 scales whose predictions follow its neighbors."""
-    draw, neighborhood, n = Numbers(seed), Neighborhood(width), 3
+    draw, neighborhood, n = Numbers(seed), Neighborhood(width, given), 3
     layers = tuple(
         IntegerLayer(
             draw.within(2**17, 5 * n, (n if number else neighborhood.size) + 2 * n),
@@ -45,8 +47,8 @@ def small_model(width: int = 5, depth: int = 1, seed: int = 1) -> IntegerModel:
     )
     weight = draw.within(2**12, 5, neighborhood.size + n)
     weight[2:] *= 40
-    if neighborhood.size:
-        weight[2:, neighborhood.size - 1] += 256 << scales.HEAD_BITS
+    if neighborhood.offsets:
+        weight[2:, len(neighborhood.offsets) - 1] += 256 << scales.HEAD_BITS
     bias = draw.within(2**20, 5)
     bias[2:] += 128 << (scales.STATE_BITS + scales.HEAD_BITS)
     head = IntegerHead(
@@ -58,6 +60,11 @@ def small_model(width: int = 5, depth: int = 1, seed: int = 1) -> IntegerModel:
         inverse=draw.within(2**14, 6) + 2**15,
     )
     return IntegerModel(neighborhood, layers, head, rough_tables())
+
+
+def colour_model() -> IntegerModel:
+    """A small model with models of colours."""
+    return replace(small_model(), colours=(small_model(depth=2, seed=5, given=1), small_model(3, seed=6, given=2)))
 
 
 def smooth_image(rows: int, columns: int, seed: int = 2) -> NDArray[np.uint8]:

@@ -36,7 +36,7 @@ def test_memory_does_not_grow_but_for_the_image_and_the_file(
 ):
     """What the model needs is bounded by the tiles of a round; here it is left out, for it takes long."""
     monkeypatch.setattr(
-        encoding, "shortest", lambda model, tiles, tell, turns: [without_model(tile) for tile in tiles]
+        encoding, "shortest", lambda model, tiles, given, tell, turns: [without_model(tile) for tile in tiles]
     )
     monkeypatch.setattr(together, "TOGETHER", 2**16)
     draw = np.random.default_rng(0)

@@ -30,6 +30,29 @@ def test_another_program_reads_the_stream(width, depth, largest, shape):
         assert decode_tile(model, *shape, 100, levels.tolist(), stream) == tile.tolist()
 
 
+@pytest.mark.parametrize(("width", "count"), [(5, 1), (5, 2), (3, 1), (1, 2)])
+def test_another_program_reads_what_was_coded_given_other_planes(width, count):
+    model = small_model(width, given=count)
+    tiles = [smooth_image(*shape) for shape in ((9, 11), (1, 4), (6, 3))]
+    others = [tuple(smooth_image(*tile.shape, seed=7 + k) for k in range(count)) for tile in tiles]
+    plans = [plan(tile)._replace(given=other) for tile, other in zip(tiles, others, strict=True)]
+    streams = encode_tiles(model, tiles, plans)
+    for tile, other, stream, found in zip(tiles, others, streams, decode_tiles(model, plans, streams), strict=True):
+        given = [plane.tolist() for plane in other]
+        assert decode_tile(model, *tile.shape, int(tile[0, 0]), ALL.tolist(), stream, given) == tile.tolist()
+        assert found is not None
+        assert np.array_equal(found, tile)
+
+
+def test_what_is_given_matters():
+    model, tile = small_model(given=1), smooth_image(9, 11)
+    streams = {
+        encode_tiles(model, [tile], [plan(tile)._replace(given=(plane,))])[0]
+        for plane in (tile, 255 - tile, tile // 2)
+    }
+    assert len(streams) == 3
+
+
 @given(
     st.lists(st.tuples(st.integers(1, 12), st.integers(1, 12)), min_size=1, max_size=5),
     st.sampled_from([1, 3, 5]),

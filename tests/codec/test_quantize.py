@@ -36,6 +36,22 @@ def test_random_models_lose_less_than_a_thousandth(layers, largest):
     assert abs(loss.code - loss.length) < 0.001 + 64 / image.size
 
 
+@pytest.mark.parametrize("given", [1, 2])
+def test_models_of_planes_given_others_lose_as_little(given):
+    torch.manual_seed(5)
+    model = RIDE(replace(TINY, given=given))
+    planes = np.stack([smooth_image(24, 31, seed) for seed in range(1 + given)], axis=2)
+    model.fit_whitening([(torch.from_numpy(planes.astype(np.float32)) + torch.rand(planes.shape))[None] / 256])
+    integers = quantize(model)
+    assert integers.neighborhood.given == given
+    loss = measure(model, integers, [Picture("it", planes, 256)])
+    assert abs(loss.code - loss.length) < 0.001 + 64 / (24 * 31)
+    # What is given matters.
+    other = planes.copy()
+    other[..., given] = 255 - other[..., given]
+    assert measure(model, integers, [Picture("it", other, 256)]).length > 1.01 * loss.length
+
+
 def test_the_bundled_model_loses_less_than_a_hundredth_of_a_bit():
     model = load("bsds300")
     image = skimage.data.camera()[200:264, 180:260]
@@ -92,10 +108,10 @@ def test_the_code_length_is_that_of_the_density():
     assert abs(inside) < 1e-3 * image.size
 
 
-def test_only_gray_images_of_8_bits_are_measured():
+def test_only_images_of_8_bits_are_measured():
     model = RIDE(TINY)
     integers = quantize(model)
-    with pytest.raises(DataError, match="deep is not a gray image of 8 bits"):
+    with pytest.raises(DataError, match="deep is not an image of 8 bits"):
         measure(model, integers, [Picture("deep", smooth_image(4, 4).astype(np.uint16), 65536)])
     with pytest.raises(DataError, match="at least one"):
         measure(model, integers, [])

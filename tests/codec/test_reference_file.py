@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 from tests.codec.reference_file import read_file
-from tests.codec.small import Numbers, small_model, smooth_image
+from tests.codec.small import Numbers, colour_model, small_model, smooth_image
 
-from ride.codec import encode, parse
+from ride.codec import decode, encode, parse
 
 MODEL = small_model()
 COLOUR = np.stack([smooth_image(17, 20, seed) for seed in range(3)], axis=2)
@@ -32,6 +32,15 @@ NOISE = Numbers(4).within(40, 20, 37).astype(np.uint16)
 @pytest.mark.parametrize("turns", [1, 8])
 def test_another_program_reads_the_file(image, turns):
     assert read_file(MODEL, encode(image, MODEL, side=16, turns=turns)) == image.tolist()
+
+
+@pytest.mark.parametrize("turns", [1, 8])
+@pytest.mark.parametrize("image", [COLOUR, COLOUR.astype(np.uint16) * 91, COLOUR[..., 0], COLOUR[:1, :2]])
+def test_another_program_reads_colours_given_each_other(image, turns):
+    model = colour_model()
+    data = encode(image, model, side=16, turns=turns)
+    assert read_file(model, data) == image.tolist()
+    assert np.array_equal(decode(data, model), image)
 
 
 def test_the_images_above_are_coded_in_many_ways():

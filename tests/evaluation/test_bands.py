@@ -14,7 +14,7 @@ SMALL = RIDEConfig(hidden=6, components=3, scales=2, features=4)
 def model_of(config: RIDEConfig) -> RIDE:
     torch.manual_seed(1)
     model = RIDE(config).double()
-    model.fit_whitening([torch.rand(2, 16, 16, *[config.channels] * (config.channels > 1), dtype=torch.float64)])
+    model.fit_whitening([torch.rand(2, 16, 16, *[config.planes] * (config.planes > 1), dtype=torch.float64)])
     return model
 
 
@@ -32,6 +32,14 @@ def test_bands_are_exact(layers: int, extended: bool, rows: int):
 
 def test_colour_and_wide_neighborhoods_in_bands():
     model = model_of(RIDEConfig(**{**vars(SMALL), "channels": 3, "neighborhood": 7}))
+    image = torch.rand(14, 17, 3, dtype=torch.float64)
+    torch.testing.assert_close(
+        log_prob_map(model, image, memory=1), model.log_prob(image[None])[0], rtol=1e-12, atol=1e-12
+    )
+
+
+def test_given_planes_in_bands():
+    model = model_of(RIDEConfig(**{**vars(SMALL), "given": 2}))
     image = torch.rand(14, 17, 3, dtype=torch.float64)
     torch.testing.assert_close(
         log_prob_map(model, image, memory=1), model.log_prob(image[None])[0], rtol=1e-12, atol=1e-12

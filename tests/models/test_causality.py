@@ -6,6 +6,7 @@ import pytest
 import torch
 from scipy import stats
 
+from ride.errors import ConfigError
 from ride.models.frontier import fill
 from ride.models.ride import RIDE, RIDEConfig
 
@@ -19,6 +20,8 @@ CASES = [
     replace(SMALL, layers=0, channels=2, means=True),
     replace(SMALL, layers=1, neighborhood=5, features=None),
 ]
+GIVEN = [replace(SMALL, layers=1, given=1), replace(SMALL, layers=0, given=2), replace(SMALL, neighborhood=5, given=2)]
+"""Of one plane given others."""
 HEIGHT, WIDTH = 6, 8
 
 
@@ -31,13 +34,13 @@ def lively(config, seed=0):
             parameter.uniform_(-1, 1)
         model.head.a.uniform_(-0.5, 0.5)
         model.head.eta.normal_()
-    smooth = torch.rand(2, 20, 20, config.channels, dtype=torch.float64).cumsum(1).cumsum(2) / 100
+    smooth = torch.rand(2, 20, 20, config.planes, dtype=torch.float64).cumsum(1).cumsum(2) / 100
     model.fit_whitening([smooth + torch.rand_like(smooth) / 10])
     return model
 
 
 def some_image(config):
-    return torch.rand(1, HEIGHT, WIDTH, config.channels, dtype=torch.float64)
+    return torch.rand(1, HEIGHT, WIDTH, config.planes, dtype=torch.float64)
 
 
 @pytest.mark.parametrize("config", CASES)
@@ -66,7 +69,30 @@ def test_how_far_a_pixel_sees(config):
     assert seen[~near].any() == bool(config.layers)
 
 
-@pytest.mark.parametrize("config", [case for case in CASES if case.channels == 1])
+@pytest.mark.parametrize("config", GIVEN)
+def test_given_planes_are_seen_in_the_rows_up_to_the_pixels_and_the_plane_itself_before_it(config):
+    model = lively(config)
+    jacobian = torch.autograd.functional.jacobian(model.log_prob, some_image(config))
+    moves = jacobian[0, :, :, 0] != 0  # [H', W', H, W, planes]
+    radius = model.neighborhood.radius
+    row, column = (torch.arange(length) for length in (HEIGHT, WIDTH))
+    own = (row[radius:, None, None, None], column[radius : WIDTH - radius, None, None])
+    later = (row[:, None] > own[0]) | ((row[:, None] == own[0]) & (column > own[1]))
+    assert not moves[..., 0][later].any()
+    below = (row[:, None] > own[0]).expand(*moves.shape[:4])
+    near = ((own[0] - row[:, None]).abs() <= radius) & ((own[1] - column).abs() <= radius)
+    for plane in range(1, config.planes):
+        assert not moves[..., plane][below].any()
+        assert moves[..., plane][near & ~below].all()
+
+
+@pytest.mark.parametrize("config", GIVEN)
+def test_a_model_of_a_plane_given_others_draws_nothing(config):
+    with pytest.raises(ConfigError, match="draws none"):
+        RIDE(config).sample(8, 8)
+
+
+@pytest.mark.parametrize("config", [case for case in CASES + GIVEN if case.channels == 1])
 @pytest.mark.parametrize("place", [(0, 0), (1, 2), (-1, -1)])
 def test_the_density_of_a_pixel_integrates_to_one(config, place):
     assert abs(integral(lively(config), place, (-40, 40, 1601)) - 1) < 1e-9
@@ -86,7 +112,7 @@ def integral(model, place, grid):
     yhat = torch.cartesian_prod(*[points] * channels).view(-1, channels)
     xhat = model.whitening.whiten_inputs(inputs[0, i, j]).expand(len(yhat), -1)
     images = image.repeat(len(yhat), 1, 1, 1)
-    images[:, radius:, radius:-radius][:, i, j] = model.whitening.invert_outputs(xhat, yhat)
+    images[:, radius:, radius:-radius, :channels][:, i, j] = model.whitening.invert_outputs(xhat, yhat)
     with torch.no_grad():
         density = model.log_prob(images)[:, i, j].exp()
     volume = (points[1] - points[0]) ** channels / torch.linalg.det(model.whitening.whiten_out)

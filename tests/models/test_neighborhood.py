@@ -47,6 +47,29 @@ def test_extract_equals_the_definition_pixel_by_pixel(width, channels):
             assert torch.equal(outputs[:, i, j], images[:, r + i, r + j])
 
 
+@pytest.mark.parametrize("width", [1, 3, 5])
+@pytest.mark.parametrize("given", [1, 2])
+def test_given_planes_are_read_in_whole_rows_up_to_the_pixel(width, given):
+    neighborhood = Neighborhood(width, given)
+    r, before = neighborhood.radius, Neighborhood(width).size
+    images = torch.randn(2, 9, 11, 1 + given, dtype=torch.float64)
+    inputs, outputs = neighborhood.extract(images)
+    assert neighborhood.size == before + given * width * (r + 1)
+    assert inputs.shape == (2, 9 - r, 11 - 2 * r, neighborhood.size)
+    alone = Neighborhood(width).extract(images[..., :1])
+    assert torch.equal(inputs[..., :before], alone[0])
+    assert torch.equal(outputs, alone[1])
+    for i in range(9 - r):
+        for j in range(11 - 2 * r):
+            windows = [images[:, i : i + r + 1, j : j + width, 1 + k].flatten(1) for k in range(given)]
+            assert torch.equal(inputs[:, i, j, before:], torch.cat(windows, 1))
+
+
+def test_what_is_given_is_not_negative():
+    with pytest.raises(ConfigError, match="at least 0"):
+        Neighborhood(5, -1)
+
+
 def test_a_missing_channel_axis_means_one_channel():
     images = torch.randn(2, 6, 7)
     for flat, deep in zip(Neighborhood().extract(images), Neighborhood().extract(images[..., None]), strict=True):
@@ -55,7 +78,8 @@ def test_a_missing_channel_axis_means_one_channel():
 
 def test_gradients_reach_the_pixels():
     images = torch.randn(1, 5, 6, 2, dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(Neighborhood(3).extract, images)
+    for neighborhood in (Neighborhood(3), Neighborhood(3, 1)):
+        assert torch.autograd.gradcheck(neighborhood.extract, images)
     plain = Neighborhood(3).extract(images.detach())
     for with_gradient, without in zip(Neighborhood(3).extract(images), plain, strict=True):
         assert torch.equal(with_gradient, without)

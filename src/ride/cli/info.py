@@ -31,8 +31,9 @@ class Command(Options):
             info = parse(data, sys.maxsize)
         except CodecError as error:
             raise CodecError(f"cannot read {self.file}: {error}") from error
-        names = {load_integer(name).digest[:8]: name for name in bundled_integers()}
-        model = names.get(info.model, info.model.hex()) if any(info.model) else None
+        bundled = [(name, load_integer(name)) for name in bundled_integers()]
+        names = {one.name(info.planes): name for name, model in bundled for one in (model.alone, model)}
+        named = names.get(info.model, info.model.hex()) if any(info.model) else None
         kinds = Counter(tile.kind.name.lower().replace("_", " ") for tile in info.tiles)
         turned = sum(tile.turn > 0 for tile in info.tiles)
         bits = 8 * len(data) / (info.rows * info.columns)
@@ -48,7 +49,7 @@ class Command(Options):
             + ", ".join(f"{count} {kind}" for kind, count in kinds.items())
             + (f"; {turned} flipped or transposed" if turned else "")
         )
-        self.say(f"  model: {model or 'none needed'}")
+        self.say(f"  model: {named or 'none needed'}")
         self.give(
             {
                 "file": str(self.file),
@@ -61,7 +62,7 @@ class Command(Options):
                 "tiles": dict(kinds),
                 "turned": turned,
                 "levels": levels,
-                "model": model,
+                "model": named,
                 "digest": info.model.hex(),
                 "whole": whole,
             }

@@ -1,6 +1,6 @@
 """`ride quantize`."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,15 +14,18 @@ class Command(Options):
     """Make the integer model of a trained one, for `ride compress`.
 
     Its arithmetic has one answer on every machine, so that what one has compressed another can decompress. Files name
-    the model they were compressed with: keep it as long as them. A model of gray images with one spatial LSTM or more.
+    the model they were compressed with: keep it as long as them. A model of gray images with one spatial LSTM or more;
+    with --colours images in colour are compressed with two models more.
     """
 
     model: Annotated[Positional[str], arg(metavar="MODEL")]
     """A bundled name (`ride models` lists them), a run directory or a .safetensors file."""
     out: Path
     """File to write, .safetensors."""
+    colours: tuple[str, str] | None = None
+    """Models of red - green given green (`ride train --given 1`) and of blue - green given both (`--given 2`)."""
     data: str | None = None
-    """Gray images of 8 bits (folder, glob, image) on which to measure what integers cost."""
+    """Images of 8 bits (folder, glob, image) on which to measure what integers cost MODEL."""
     limit: int | None = None
     """Measure on the first so many images only."""
 
@@ -36,12 +39,17 @@ class Command(Options):
 
         model = load(self.model)
         integers = quantize(model)
+        if self.colours:
+            red, blue = (quantize(load(name)) for name in self.colours)
+            integers = replace(integers, colours=(red, blue))
         card: dict[str, Any] = {"made": "by ride quantize", "of": load_card(self.model)}
+        if self.colours:
+            card["colours"] = [load_card(name) for name in self.colours]
         loss = None
         if self.data is not None:
             from ride.codec.loss import measure
 
-            pictures = self.open_pictures(self.data, channels=1, limit=self.limit, part="test")
+            pictures = self.open_planes(self.data, model.config, limit=self.limit, part="test")
             with self.progress("measuring") as progress:
                 loss = measure(model, integers, pictures, progress)
             card["loss"] = asdict(loss)

@@ -13,7 +13,7 @@ COLOUR = Layout(3, 8)
 
 
 class ColourPlanes(LazyPictures):
-    """Of each picture of red, green and blue plane `given` of `split`, then the `given` planes before it: [H, W, 1 + given].
+    """Of each picture in colour the plane number `given` of `split`, then those before it: [H, W, 1 + given].
 
     Raises:
         ConfigError: there is no such plane: 1 is red - green, 2 is blue - green.

@@ -1,7 +1,8 @@
 """Lossless compression of images: from bytes to pixels."""
 
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,9 +13,9 @@ from ride.codec.integer import IntegerModel
 from ride.codec.integer_files import bundled_integers, load_integer
 from ride.codec.planes import KINDS, merge
 from ride.codec.tiles import Coded, restored
-from ride.codec.together import in_rounds
+from ride.codec.together import grouped, in_rounds
 from ride.errors import CodecError
-from ride.progress import Progress
+from ride.progress import Progress, part_of
 
 Levels = NDArray[np.uint8]
 Box = tuple[slice, slice]
@@ -122,72 +123,92 @@ def parts_of(
 
     Errors are those of `decode_all`; with `strict` a box that is lost is one.
     """
-    planes: list[Levels | None] = []
-    for tile, pixels in in_rounds(_tiles(files, model, most_pixels, strict), _decoded, progress):
-        planes.append(pixels)
-        if len(planes) < tile.info.planes:
-            continue
-        whole = [plane for plane in planes if plane is not None]
-        if strict and len(whole) < len(planes):
-            raise CodecError(_damaged(tile.place))
+    for tile, planes in in_rounds(_tiles(files, model, most_pixels, strict), _decoded, progress):
         found = None
-        if len(whole) == len(planes):
-            try:
-                found = merge(np.stack(whole), tile.info.layout)
-            except CodecError:
-                if strict:
-                    raise CodecError(_damaged(tile.place)) from None
+        if planes is not None:
+            # Levels that the list does not have.
+            with suppress(CodecError):
+                found = merge(np.stack(planes), tile.info.layout)
+        if strict and found is None:
+            raise CodecError(_damaged(tile.place))
         rows, columns = tile.place
         first = not (rows.start or columns.start)
         last = (rows.stop, columns.stop) == (tile.info.rows, tile.info.columns)
-        planes = []
         yield Part(tile.info, tile.place, found, first, last)
 
 
 class _Tile(NamedTuple):
-    """A tile of a plane as it lies in a file."""
+    """A tile as it lies in a file: for each plane its entry and stream, and the model that it may need."""
 
     info: Info
-    model: IntegerModel | None
+    models: Sequence[IntegerModel | None]
     place: Box
-    entry: Entry
-    stream: bytes
+    entries: Sequence[Entry]
+    streams: Sequence[bytes]
+
+    @property
+    def box(self) -> tuple[int, int]:
+        """Rows and columns."""
+        rows, columns = self.place
+        return rows.stop - rows.start, columns.stop - columns.start
 
     @property
     def size(self) -> tuple[int, int]:
-        rows, columns = self.place
-        return rows.stop - rows.start, columns.stop - columns.start
+        """Those of all planes one below the other."""
+        rows, columns = self.box
+        return rows * len(self.entries), columns
 
 
 def _tiles(
     files: Iterable[bytes], model: IntegerModel | str | None, most_pixels: int | None, strict: bool
 ) -> Iterator[_Tile]:
-    """The tiles of all planes in the first box, then those in the next."""
+    """The tiles of files in order."""
     models = _Models(model)
     for data in files:
         info = parse(data, most_pixels)
-        integers = models.named(info)
+        integers = models.of_planes(info)
         starts = np.cumsum([info.start, *(entry.size for entry in info.tiles)]).tolist()
         if strict and starts[-1] != len(data):
             raise CodecError(f"the file is {'truncated' if starts[-1] > len(data) else 'longer than it claims'}")
         count = len(info.tiles) // info.planes
         for number, place in enumerate(boxes(info.rows, info.columns, info.side)):
-            for k in range(number, len(info.tiles), count):
-                yield _Tile(info, integers, place, info.tiles[k], data[starts[k] : starts[k + 1]])
+            own = range(number, len(info.tiles), count)
+            streams = [data[starts[k] : starts[k + 1]] for k in own]
+            yield _Tile(info, integers, place, [info.tiles[k] for k in own], streams)
 
 
-def _decoded(tiles: list[_Tile], progress: Progress | None) -> list[Levels | None]:
-    """Tiles that are what was encoded, None for others."""
-    found: list[Levels | None] = [None] * len(tiles)
-    whole = [k for k, tile in enumerate(tiles) if _whole(tile.stream, tile.entry)]
-    # Files may name different models.
-    for model in {id(tiles[k].model): tiles[k].model for k in whole}.values():
-        own = [k for k in whole if tiles[k].model is model]
-        coded = [Coded(tiles[k].entry.kind, tiles[k].stream, tiles[k].entry.turn) for k in own]
-        for k, pixels in zip(own, restored(model, coded, [tiles[k].size for k in own], progress), strict=True):
-            if not isinstance(pixels, CodecError) and zlib.crc32(pixels.tobytes()) == tiles[k].entry.pixel_crc:
-                found[k] = pixels
-    return found
+def _decoded(tiles: list[_Tile], progress: Progress | None) -> list[list[Levels] | None]:
+    """The planes of tiles that are what was encoded, None for others."""
+    found: list[list[Levels]] = [[] for _ in tiles]
+    most = max(len(tile.entries) for tile in tiles)
+    for plane in range(most):
+        # Of the others one before is lost, or there are no more.
+        left = [k for k, tile in enumerate(tiles) if len(found[k]) == plane < len(tile.entries)]
+        left = [k for k in left if _whole(tiles[k].streams[plane], tiles[k].entries[plane])]
+        groups = grouped([tiles[k].models[plane] for k in left])
+        for number, (model, own) in enumerate(groups):
+            part = part_of(part_of(progress, plane, most), number, len(groups))
+            _decode_plane(model, plane, [left[k] for k in own], tiles, found, part)
+    return [planes if len(planes) == len(tile.entries) else None for tile, planes in zip(tiles, found, strict=True)]
+
+
+def _decode_plane(
+    model: IntegerModel | None,
+    plane: int,
+    numbers: list[int],
+    tiles: list[_Tile],
+    found: list[list[Levels]],
+    progress: Progress | None,
+) -> None:
+    """Add a plane to what was found of some tiles, where it is what was encoded."""
+    entries = [tiles[k].entries[plane] for k in numbers]
+    coded = [Coded(entry.kind, tiles[k].streams[plane], entry.turn) for k, entry in zip(numbers, entries, strict=True)]
+    count = model.neighborhood.given if model else 0
+    given = [tuple(found[k][:count]) for k in numbers]
+    restored_ = restored(model, coded, [tiles[k].box for k in numbers], given, progress)
+    for k, entry, pixels in zip(numbers, entries, restored_, strict=True):
+        if not isinstance(pixels, CodecError) and zlib.crc32(pixels.tobytes()) == entry.pixel_crc:
+            found[k].append(pixels)
 
 
 def _whole(stream: bytes, entry: Entry) -> bool:
@@ -209,8 +230,8 @@ class _Models:
         self.given = given
         self._read: list[IntegerModel] | None = None
 
-    def named(self, info: Info) -> IntegerModel | None:
-        """The model that a file names, None where it names none.
+    def of_planes(self, info: Info) -> Sequence[IntegerModel | None]:
+        """The models of the planes of a file, None where it names none.
 
         Raises:
             CodecError: it is another, or the file is damaged.
@@ -218,12 +239,14 @@ class _Models:
         if info.model == NO_MODEL:
             if any(entry.kind >= Kind.MODEL for entry in info.tiles):
                 raise CodecError("the file is damaged: it names no model for tiles that need one")
-            return None
+            return [None] * info.planes
         if self._read is None:
             candidates = bundled_integers() if self.given is None else [self.given]
             self._read = [load_integer(one) if isinstance(one, str) else one for one in candidates]
-        for model in self._read:
-            if model.digest[:8] == info.model:
-                return model
+        # A model of a plane given others codes no image alone.
+        for model in (model for model in self._read if not model.neighborhood.given):
+            for one in (model, model.alone):
+                if one.name(info.planes) == info.model:
+                    return one.of_planes(info.planes)
         what = "the given one is another" if self.given is not None else "none that comes with ride is that: give it"
         raise CodecError(f"the file was compressed with the model {info.model.hex()}, and {what}")

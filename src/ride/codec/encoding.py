@@ -14,11 +14,11 @@ from ride.codec.decoding import parts_of
 from ride.codec.integer import IntegerModel
 from ride.codec.integer_files import load_integer
 from ride.codec.planes import Layout, layout_of, listed, split
-from ride.codec.tiles import Coded, shortest
-from ride.codec.together import in_rounds
+from ride.codec.tiles import Coded, Given, shortest
+from ride.codec.together import grouped, in_rounds
 from ride.codec.turns import TURNS
 from ride.errors import CodecError, ConfigError
-from ride.progress import Progress
+from ride.progress import Progress, part_of
 
 Levels = NDArray[np.uint8]
 
@@ -84,15 +84,19 @@ def encode_all(
     if not 1 <= turns <= TURNS:
         raise ConfigError(f"the number of turns must be 1 to {TURNS}, not {turns}")
     integers = load_integer(model) if isinstance(model, str) else model
+    if integers.neighborhood.given:
+        raise ConfigError("this is a model of one plane of colour given others: it codes no image alone")
     run = _verified if verify else _encoded
     return run(images, integers, side, turns, progress)
 
 
 class _Tile(NamedTuple):
-    """A tile of one of the planes of an image."""
+    """A tile of one of the planes of an image, its model, and what that is given."""
 
     file: "_File"
     pixels: Levels
+    model: IntegerModel
+    given: Given
 
     @property
     def size(self) -> tuple[int, int]:
@@ -123,7 +127,7 @@ class _File:
         order = [k for plane in range(planes) for k in range(plane, self.count, planes)]
         entries = tuple(self.entries[k] for k in order)
         used = any(entry.kind >= Kind.MODEL for entry in entries)
-        digest = model.digest[:8] if used else NO_MODEL
+        digest = model.name(planes) if used else NO_MODEL
         lists = listed(layout)
         info = Info(self.rows, self.columns, self.side, layout.depth, layout.channels, digest, entries, lists)
         return join(info, [self.coded[k].stream for k in order])
@@ -133,23 +137,32 @@ def _encoded(
     images: Iterable[NDArray[Any]], model: IntegerModel, side: int, turns: int, progress: Progress | None
 ) -> Iterator[bytes]:
     def work(tiles: list[_Tile], tell: Progress | None) -> list[Coded]:
-        return shortest(model, [tile.pixels for tile in tiles], tell, turns=turns)
+        coded: dict[int, Coded] = {}
+        groups = grouped([tile.model for tile in tiles])
+        for number, (of, own) in enumerate(groups):
+            pixels, given = [tiles[k].pixels for k in own], [tiles[k].given for k in own]
+            coded |= zip(
+                own, shortest(of, pixels, given, part_of(tell, number, len(groups)), turns=turns), strict=True
+            )
+        return [coded[k] for k in range(len(tiles))]
 
-    for tile, coded in in_rounds(_tiles(images, side), work, progress):
+    for tile, coded in in_rounds(_tiles(images, model, side), work, progress):
         tile.file.add(tile.pixels, coded)
         if len(tile.file.coded) == tile.file.count:
             yield tile.file.to_bytes(model)
 
 
-def _tiles(images: Iterable[NDArray[Any]], side: int) -> Iterator[_Tile]:
+def _tiles(images: Iterable[NDArray[Any]], model: IntegerModel, side: int) -> Iterator[_Tile]:
     """Planes are made tile by tile, for those of a whole large image would need its memory again."""
     for image in images:
         layout, (rows, columns) = layout_of(image), image.shape[:2]
         places = list(boxes(rows, columns, side))
         file = _File(rows, columns, layout, side, len(places) * layout.planes)
+        models = model.of_planes(layout.planes)
         for place in places:
-            for plane in split(image[place], layout):
-                yield _Tile(file, plane)
+            planes = split(image[place], layout)
+            for plane, of in zip(planes, models, strict=True):
+                yield _Tile(file, plane, of, tuple(planes[: of.neighborhood.given]))
 
 
 def _verified(

@@ -7,7 +7,7 @@ exact too: scaling by powers of two, `floor`, `clip` and looking up tables, whic
 """
 
 import hashlib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 
 import numpy as np
@@ -81,6 +81,8 @@ class IntegerModel:
         head: the MCGSM.
         tables: the functions.
         largest_memory: where memory units end, in units of 2^-15.
+        colours: for images in colour, models of the second plane given the first, which is this model's, and of the
+            third given both; None where each is coded like a gray image.
 
     Raises:
         ModelError: the parts do not fit each other, or a sum might pass 2^53 and thus depend on its order.
@@ -91,8 +93,10 @@ class IntegerModel:
     head: IntegerHead
     tables: Tables
     largest_memory: int = scales.LARGEST_MEMORY
+    colours: "tuple[IntegerModel, IntegerModel] | None" = None
 
     def __post_init__(self) -> None:
+        self._check_colours()
         self._check_shapes()
         self._check_tables()
         self._check_bounds()
@@ -114,12 +118,27 @@ class IntegerModel:
 
     @cached_property
     def digest(self) -> bytes:
-        """SHA-256 of all numbers: it names the model in a stream."""
+        """SHA-256 of all numbers, those of models of colours aside: it names the model in a stream."""
         bound = "" if self.largest_memory == scales.LARGEST_MEMORY else f" {self.largest_memory}"
-        summary = hashlib.sha256(f"{self.neighborhood.width} {len(self.layers)}{bound}".encode())
+        given = f" given {self.neighborhood.given}" if self.neighborhood.given else ""
+        summary = hashlib.sha256(f"{self.neighborhood.width} {len(self.layers)}{bound}{given}".encode())
         for name, values in self.arrays().items():
             summary.update(f" {name} {list(values.shape)} ".encode() + values.astype("<i8").tobytes())
         return summary.digest()
+
+    @property
+    def alone(self) -> "IntegerModel":
+        """This model without models of colours."""
+        return replace(self, colours=None) if self.colours else self
+
+    def of_planes(self, count: int) -> "tuple[IntegerModel, ...]":
+        """The models of the planes of an image: of three in colour each is given those before it."""
+        return (self, *self.colours) if self.colours and count == 3 else (self,) * count
+
+    def name(self, planes: int) -> bytes:
+        """What a file of an image with so many planes calls the models that it needs, 8 bytes."""
+        models = dict.fromkeys(model.digest for model in self.of_planes(planes))
+        return (next(iter(models)) if len(models) == 1 else hashlib.sha256(b"".join(models)).digest())[:8]
 
     def arrays(self) -> dict[str, Integers]:
         """All numbers by name, in a fixed order."""
@@ -153,6 +172,16 @@ class IntegerModel:
         wrong = [name for name, (found, expected) in wanted.items() if tuple(found) != tuple(expected)]
         if wrong or not n or self.components < 1 or experts < 1 or experts % self.components:
             raise ModelError(f"the integer model has parts that do not fit each other: {', '.join(wrong) or 'head'}")
+
+    def _check_colours(self) -> None:
+        for given, model in enumerate(self.colours or (), start=1):
+            if self.neighborhood.given or model.colours or model.neighborhood.given != given:
+                raise ModelError(
+                    "an integer model has two models of colours: one of a plane given 1, and one of a plane given 2"
+                )
+            pairs = [(getattr(model.tables, part.name), getattr(self.tables, part.name)) for part in fields(Tables)]
+            if not all(np.array_equal(*pair) for pair in pairs):
+                raise ModelError("an integer model and its models of colours share their tables")
 
     def _check_tables(self) -> None:
         for name, table, top in (

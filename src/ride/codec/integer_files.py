@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,10 @@ FORMAT = "ride-integer"
 SCHEMA = 1
 LARGEST = "largest_memory"
 """Where memory units end, in files of models where that is not where they all end."""
+GIVEN = "given"
+"""How many planes are given, in files of models that are given any."""
+COLOURS, TABLES = "colours.", "tables."
+"""What the names of the numbers of models of colours begin with, and those of tables, which they share."""
 WIDE = (".bias", ".eta")
 """Numbers that need 64 bits; all others have 32."""
 
@@ -32,7 +36,7 @@ def save_integer(model: IntegerModel, path: str | Path, card: Mapping[str, Any])
     number that its type cannot hold.
     """
     tensors = {}
-    for name, values in model.arrays().items():
+    for name, values in _arrays(model).items():
         kind = np.int64 if name.endswith(WIDE) else np.int32
         if values.size and max(-int(values.min()), int(values.max())) > np.iinfo(kind).max:
             raise ModelError(f"cannot write {path}: {name} has numbers of more than 32 bits")
@@ -41,10 +45,29 @@ def save_integer(model: IntegerModel, path: str | Path, card: Mapping[str, Any])
         text = json.dumps(dict(card), allow_nan=False)
     except (TypeError, ValueError) as error:
         raise ConfigError(f"the card of {path} must hold only what JSON can: {error}") from error
-    texts = {"format": FORMAT, "schema": str(SCHEMA), "neighborhood": str(model.neighborhood.width), "card": text}
-    if model.largest_memory != scales.LARGEST_MEMORY:
-        texts[LARGEST] = str(model.largest_memory)
+    texts = {"format": FORMAT, "schema": str(SCHEMA), "card": text}
+    for prefix, one in _parts(model).items():
+        texts[f"{prefix}neighborhood"] = str(one.neighborhood.width)
+        if one.neighborhood.given and not prefix:
+            texts[GIVEN] = str(one.neighborhood.given)
+        if one.largest_memory != scales.LARGEST_MEMORY:
+            texts[f"{prefix}{LARGEST}"] = str(one.largest_memory)
     write_sealed(path, texts, tensors)
+
+
+def _parts(model: IntegerModel) -> dict[str, IntegerModel]:
+    """The model and those of colours, with what their names begin with in a file."""
+    return {"": model, **{f"{COLOURS}{given}.": one for given, one in enumerate(model.colours or (), start=1)}}
+
+
+def _arrays(model: IntegerModel) -> dict[str, Integers]:
+    """All numbers of all of them."""
+    return {
+        f"{prefix}{name}": values
+        for prefix, one in _parts(model).items()
+        for name, values in one.arrays().items()
+        if not (prefix and name.startswith(TABLES))
+    }
 
 
 def load_integer(path: str | Path) -> IntegerModel:
@@ -54,25 +77,34 @@ def load_integer(path: str | Path) -> IntegerModel:
     """
     source, texts, tensors = _read(path)
     arrays = {name: _integers(source, name, tensor) for name, tensor in tensors.items()}
-    depth = sum(name.endswith(".weight") for name in arrays if name.startswith("layers."))
     try:
-        model = IntegerModel(
-            Neighborhood(int(texts["neighborhood"])),
-            tuple(
-                IntegerLayer(arrays[f"layers.{number}.weight"], arrays[f"layers.{number}.bias"])
-                for number in range(depth)
-            ),
-            IntegerHead(**{part.name: arrays[f"head.{part.name}"] for part in fields(IntegerHead)}),
-            Tables(**{part.name: arrays[f"tables.{part.name}"] for part in fields(Tables)}),
-            int(texts.get(LARGEST, scales.LARGEST_MEMORY)),
-        )
+        model = _model(texts, arrays, 0)
+        if f"{COLOURS}1.neighborhood" in texts:
+            model = replace(model, colours=(_model(texts, arrays, 1), _model(texts, arrays, 2)))
     except (KeyError, ValueError, IndexError) as error:
         raise ModelError(f"{source} is not a whole integer model: {error}") from error
     except ModelError as error:
         raise ModelError(f"{source} cannot be used: {error}") from error
-    if model.arrays().keys() != arrays.keys():
-        raise ModelError(f"{source} has unknown parts: {', '.join(sorted(arrays.keys() - model.arrays().keys()))}")
+    if _arrays(model).keys() != arrays.keys():
+        raise ModelError(f"{source} has unknown parts: {', '.join(sorted(arrays.keys() - _arrays(model).keys()))}")
     return model
+
+
+def _model(texts: Mapping[str, str], arrays: Mapping[str, Integers], colour: int) -> IntegerModel:
+    """The model itself, or one of those of colours, which are given as many planes as their number says."""
+    prefix = f"{COLOURS}{colour}." if colour else ""
+    depth = sum(name.startswith(f"{prefix}layers.") and name.endswith(".weight") for name in arrays)
+    given = colour or int(texts.get(GIVEN, 0))
+    return IntegerModel(
+        Neighborhood(int(texts[f"{prefix}neighborhood"]), given),
+        tuple(
+            IntegerLayer(arrays[f"{prefix}layers.{number}.weight"], arrays[f"{prefix}layers.{number}.bias"])
+            for number in range(depth)
+        ),
+        IntegerHead(**{part.name: arrays[f"{prefix}head.{part.name}"] for part in fields(IntegerHead)}),
+        Tables(**{part.name: arrays[f"{TABLES}{part.name}"] for part in fields(Tables)}),
+        int(texts.get(f"{prefix}{LARGEST}", scales.LARGEST_MEMORY)),
+    )
 
 
 def load_integer_card(path: str | Path) -> dict[str, Any]:

@@ -46,6 +46,8 @@ def measure(
 ) -> Loss:
     """Encode pictures [H, W] of uint8 with integers, and add up what the model says of the same pixels.
 
+    A model of a plane given others has pictures [H, W, 1 + given] (`ride.codec.colour`).
+
     Both see tiles continued alike, and the neighbors of a pixel as (x + 1/2) / 256. The streams are without headers.
 
     Raises:
@@ -54,13 +56,16 @@ def measure(
     exact = deepcopy(model).double()
     code, length, pixels = 0, 0.0, 0
     for done, picture in enumerate(pictures):
-        if picture.levels != 256 or picture.pixels.ndim != 2:
-            raise DataError(f"{picture.name} is not a gray image of 8 bits, which the loss is measured on")
-        for box in boxes(picture.pixels.shape[0], picture.pixels.shape[1], DEFAULT_SIDE):
-            tile = np.ascontiguousarray(picture.pixels[box])
-            plan = Plan(Shape(tile.shape[0], tile.shape[1], int(tile[0, 0])), ALL_LEVELS)
+        if picture.levels != 256 or picture.channels != model.config.planes:
+            raise DataError(
+                f"{picture.name} is not an image of 8 bits with the planes that the model sees, to measure on"
+            )
+        planes = picture.pixels if picture.pixels.ndim == 3 else picture.pixels[..., None]
+        for box in boxes(planes.shape[0], planes.shape[1], DEFAULT_SIDE):
+            tile, *given = (np.ascontiguousarray(plane) for plane in np.moveaxis(planes[box], 2, 0))
+            plan = Plan(Shape(tile.shape[0], tile.shape[1], int(tile[0, 0])), ALL_LEVELS, tuple(given))
             code += 8 * len(encode_tiles(integers, [tile], [plan])[0])
-            length += code_length(exact, tile)
+            length += code_length(exact, tile, given)
             pixels += tile.size
         if progress:
             progress(done + 1, len(pictures), picture.name)
@@ -70,13 +75,14 @@ def measure(
 
 
 @torch.no_grad()
-def code_length(model: RIDE, tile: Levels) -> float:
-    """Bits of a tile: the integral of the mixture over each level, all below or above at the ends."""
+def code_length(model: RIDE, tile: Levels, given: Sequence[Levels] = ()) -> float:
+    """Bits of a tile, given others: the integral of the mixture over each level, all below or above at the ends."""
     sheet = Sheet([Shape(tile.shape[0], tile.shape[1], int(tile[0, 0]))], model.neighborhood)
     sheet.fill(0, tile)
+    sheet.give(0, given)
     like = model.whitening.mean_out
-    x = torch.from_numpy(sheet.pixels[: tile.shape[0] + model.neighborhood.radius] / 2**15 + 0.5 + 1 / 512).to(like)
-    inputs, _ = model.pairs(x.unsqueeze(0))
+    lines = np.stack([sheet.pixels, *sheet.given], axis=2)[: tile.shape[0] + model.neighborhood.radius]
+    inputs, _ = model.pairs(torch.from_numpy(lines / 2**15 + 0.5 + 1 / 512).to(like).unsqueeze(0))
     h = inputs
     for layer in model.stack:
         h = layer(h)

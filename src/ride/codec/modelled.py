@@ -22,10 +22,11 @@ Levels = NDArray[np.uint8]
 
 
 class Plan(NamedTuple):
-    """A tile to be coded: its shape, and the levels that its pixels may have, ascending."""
+    """A tile to be coded: its shape, the levels that its pixels may have, ascending, and the planes it is given."""
 
     shape: Shape
     levels: Levels
+    given: tuple[Levels, ...] = ()
 
 
 class Alphabets:
@@ -123,7 +124,7 @@ def find_intervals(
     model: IntegerModel, tiles: Sequence[Levels], plans: Sequence[Plan], progress: Progress | None = None
 ) -> list[Intervals]:
     """What the streams of tiles are made from; each tile holds only levels of its plan."""
-    sheet = Sheet([plan.shape for plan in plans], model.neighborhood)
+    sheet = _sheet(model, plans)
     for number, tile in enumerate(tiles):
         sheet.fill(number, tile)
     states, alphabets = States(model, sheet), Alphabets(plans)
@@ -143,7 +144,7 @@ def decode_tiles(
     model: IntegerModel, plans: Sequence[Plan], streams: Sequence[bytes], progress: Progress | None = None
 ) -> list[Levels | None]:
     """The pixels of tiles; None for one whose stream does not end where its pixels do."""
-    sheet = Sheet([plan.shape for plan in plans], model.neighborhood)
+    sheet = _sheet(model, plans)
     states, alphabets = States(model, sheet), Alphabets(plans)
     stacks: list[Stack | None] = []
     for stream in streams:
@@ -168,6 +169,14 @@ def decode_tiles(
         if progress:
             progress(number + 1, len(sheet))
     return [sheet.levels(number) if stack and stack.empty else None for number, stack in enumerate(stacks)]
+
+
+def _sheet(model: IntegerModel, plans: Sequence[Plan]) -> Sheet:
+    """The sheet of tiles, with what they are given."""
+    sheet = Sheet([plan.shape for plan in plans], model.neighborhood)
+    for number, plan in enumerate(plans):
+        sheet.give(number, plan.given)
+    return sheet
 
 
 def _visit(model: IntegerModel, sheet: Sheet, states: States, number: int) -> tuple[Step, Mixture]:

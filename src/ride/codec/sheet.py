@@ -44,7 +44,8 @@ class Sheet:
     """The pixels of tiles one below the other, in units of the model, with borders that continue them.
 
     A tile is continued above by a level of its own; to the left and to the right a row is continued by the first and
-    the last pixel of the row above it. So everything a pixel is predicted from is known before it.
+    the last pixel of the row above it. So everything a pixel is predicted from is known before it. Planes that are
+    given are continued by their nearest pixels.
     """
 
     def __init__(self, shapes: Sequence[Shape], neighborhood: Neighborhood) -> None:
@@ -52,12 +53,14 @@ class Sheet:
         self.slope, self.lead = self.radius + 1, max(self.radius, 1)
         self.width = max(shape.columns for shape in shapes) + 2 * self.radius
         self.offsets = np.array([di * self.width + dj for di, dj in neighborhood.offsets], np.int64)
+        self.given_offsets = np.array([di * self.width + dj for di, dj in neighborhood.given_offsets], np.int64)
         self.nearest = np.arange(1, self.radius + 1)
         heights = np.array([shape.rows for shape in shapes])
         self.first_line = np.concatenate([[0], np.cumsum(heights + self.lead)]).tolist()
         self.first_row = np.concatenate([[0], np.cumsum(heights + 1)]).tolist()
         self.pixels = np.zeros((self.first_line[-1], self.width))
         self.flat = self.pixels.reshape(-1)
+        self.given = [np.zeros_like(self.pixels) for _ in range(neighborhood.given)]
         for shape, line in zip(shapes, self.first_line, strict=False):
             self.pixels[line : line + self.lead + 1] = (shape.above - MIDDLE) * UNIT
         self._order()
@@ -105,7 +108,9 @@ class Sheet:
 
     def inputs(self, step: Step) -> NDArray[np.float64]:
         """The neighborhoods [P, D] of the pixels of a step."""
-        return self.flat[step.place[:, None] + self.offsets]
+        near = [self.flat[step.place[:, None] + self.offsets]]
+        near += [plane.reshape(-1)[step.place[:, None] + self.given_offsets] for plane in self.given]
+        return near[0] if len(near) == 1 else np.concatenate(near, axis=1)
 
     def put(self, step: Step, levels: Index) -> None:
         """Write the pixels of a step, and what they continue."""
@@ -131,6 +136,13 @@ class Sheet:
         below = self.pixels[line + 1 : line + rows]
         below[:, :r] = own[:-1, :1]
         below[:, r + columns : columns + 2 * r] = own[:-1, -1:]
+
+    def give(self, number: int, planes: Sequence[NDArray[np.uint8]]) -> None:
+        """Write the planes that are given to a tile."""
+        line, r, (rows, columns, _) = self.first_line[number] + self.lead, self.radius, self.shapes[number]
+        for own, levels in zip(self.given, planes, strict=True):
+            values = (levels.astype(np.float64) - MIDDLE) * UNIT
+            own[line - r : line + rows, : columns + 2 * r] = np.pad(values, ((r, 0), (r, r)), "edge")
 
     def at(self, place: Index) -> Index:
         """The levels of pixels."""

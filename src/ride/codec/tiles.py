@@ -12,10 +12,12 @@ from ride.codec.plain import deflate, inflate
 from ride.codec.sheet import Shape
 from ride.codec.turns import turned, turned_back, turned_size
 from ride.errors import CodecError
-from ride.progress import Progress
+from ride.progress import Progress, part_of
 
 Levels = NDArray[np.uint8]
 Size = tuple[int, int]
+Given = tuple[Levels, ...]
+"""The same tile of the planes that the model knows before."""
 GAPS = 8
 """Missing levels between the least and the largest that make a list of those present worth its 32 bytes."""
 ALL_LEVELS = np.arange(SYMBOLS).astype(np.uint8)
@@ -31,9 +33,14 @@ class Coded(NamedTuple):
 
 
 def shortest(
-    model: IntegerModel, tiles: list[Levels], progress: Progress | None = None, *, turns: int = 1
+    model: IntegerModel,
+    tiles: list[Levels],
+    given: list[Given],
+    progress: Progress | None = None,
+    *,
+    turns: int = 1,
 ) -> list[Coded]:
-    """Each tile in the shortest way, of those with a model turned in the first so many ways."""
+    """Each tile in the shortest way, of those with a model turned in the first so many ways, and what it is given."""
     coded = [without_model(tile) for tile in tiles]
     trying = [k for k, (kind, _, _) in enumerate(coded) if kind != Kind.CONSTANT]
     if not trying:
@@ -42,8 +49,11 @@ def shortest(
     for turn in range(turns):
         seen = [turned(tiles[k], turn) for k in trying]
         heads = [_head(tile) for tile in seen]
-        plans = [_plan(kind, head, _size(tile)) for tile, (kind, head) in zip(seen, heads, strict=True)]
-        found = find_intervals(model, seen, plans, _of_turn(progress, turn, turns))
+        plans = [
+            _plan(*head, _size(tile), _turned(given[k], turn))
+            for k, tile, head in zip(trying, seen, heads, strict=True)
+        ]
+        found = find_intervals(model, seen, plans, part_of(progress, turn, turns))
         for k, intervals, (kind, head) in zip(trying, found, heads, strict=True):
             if k not in best or intervals.bits < best[k][0].bits:
                 best[k] = intervals, kind, head, turn
@@ -51,13 +61,6 @@ def shortest(
         modelled = Coded(kind, head + intervals.to_bytes(), turn)
         coded[k] = min(coded[k], modelled, key=lambda one: len(one.stream))
     return coded
-
-
-def _of_turn(progress: Progress | None, turn: int, turns: int) -> Progress | None:
-    """Progress with one of several turns as that with all."""
-    if progress is None:
-        return None
-    return lambda done, total, message="": progress(turn * total + done, turns * total)
 
 
 def without_model(tile: Levels) -> Coded:
@@ -68,15 +71,19 @@ def without_model(tile: Levels) -> Coded:
 
 
 def restored(
-    model: IntegerModel | None, coded: list[Coded], sizes: list[Size], progress: Progress | None = None
+    model: IntegerModel | None,
+    coded: list[Coded],
+    sizes: list[Size],
+    given: list[Given],
+    progress: Progress | None = None,
 ) -> list[Levels | CodecError]:
-    """The pixels of tiles of so many rows and columns, or what is wrong with them."""
+    """The pixels of tiles of so many rows and columns and what each is given, or what is wrong with them."""
     tiles: list[Levels | CodecError] = []
     plans: dict[int, Plan] = {}
-    for k, ((kind, stream, turn), size) in enumerate(zip(coded, sizes, strict=True)):
+    for k, ((kind, stream, turn), size, planes) in enumerate(zip(coded, sizes, given, strict=True)):
         try:
             if kind >= Kind.MODEL:
-                plans[k] = _plan(kind, stream, turned_size(size, turn))
+                plans[k] = _plan(kind, stream, turned_size(size, turn), _turned(planes, turn))
             tiles.append(np.zeros((0, 0), np.uint8) if k in plans else _plain(kind, stream, size))
         except CodecError as error:
             tiles.append(error)
@@ -112,7 +119,7 @@ def _head_bytes(kind: Kind) -> int:
     return 1 if kind == Kind.MODEL else 1 + LIST_BYTES
 
 
-def _plan(kind: Kind, stream: bytes, size: Size) -> Plan:
+def _plan(kind: Kind, stream: bytes, size: Size, given: Given) -> Plan:
     """What a model has to know about a tile, from the beginning of its stream."""
     if len(stream) < _head_bytes(kind):
         raise CodecError("a tile is damaged: its stream has no beginning")
@@ -122,7 +129,11 @@ def _plan(kind: Kind, stream: bytes, size: Size) -> Plan:
         levels = ALL_LEVELS[np.unpackbits(bits, bitorder="little").astype(bool)]
         if not len(levels):
             raise CodecError("a tile is damaged: it lists no level")
-    return Plan(Shape(*size, stream[0]), levels)
+    return Plan(Shape(*size, stream[0]), levels, given)
+
+
+def _turned(given: Given, turn: int) -> Given:
+    return tuple(turned(plane, turn) for plane in given)
 
 
 def _size(tile: Levels) -> Size:

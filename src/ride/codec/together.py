@@ -28,6 +28,7 @@ class Sized(Protocol):
 
 Job = TypeVar("Job", bound=Sized)
 Result = TypeVar("Result")
+Model = TypeVar("Model")
 Work = Callable[[list[Job], Progress | None], list[Result]]
 """What is done to a group of tiles; its progress may be in any unit."""
 
@@ -118,6 +119,14 @@ def _divided(jobs: Sequence[Job], work: Work[Job, Result], tally: Tally) -> list
         return results
 
     return [result for results in spread(part, torch.arange(len(groups))) for result in results]
+
+
+def grouped(models: Sequence[Model]) -> list[tuple[Model, list[int]]]:
+    """Each of these objects once, with the places where it stands."""
+    groups: dict[int, tuple[Model, list[int]]] = {}
+    for place, model in enumerate(models):
+        groups.setdefault(id(model), (model, []))[1].append(place)
+    return list(groups.values())
 
 
 def _threads() -> int:

@@ -9,7 +9,7 @@ from torch import Tensor
 from ride.errors import ConfigError, DataError
 
 # One channel may go without a channel axis.
-Images = Float[Tensor, "B H W"] | Float[Tensor, "B H W M"]
+Images = Float[Tensor, "B H W"] | Float[Tensor, "B H W C"]
 
 
 @dataclass(frozen=True)

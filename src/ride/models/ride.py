@@ -68,7 +68,7 @@ class RIDEConfig:
             )
         if self.given is not None and (self.given < 1 or self.channels > 1):
             raise ConfigError(
-                f"given must be at least 1, or None, and one channel be predicted, not {self.given} and {self.channels}"
+                f"given must be at least 1 and channels 1, or given None, not {self.given} and {self.channels}"
             )
         if self.features is not None and self.features < 1:
             raise ConfigError(f"features must be at least 1, or None for full matrices, not {self.features}")
