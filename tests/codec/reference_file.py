@@ -37,7 +37,9 @@ def read_file(model: IntegerModel, data: bytes) -> list[list[Any]]:
         height, width = min(side, rows - top), min(side, columns - left)
         plane = number // len(tiles)
         own, before = model, []
-        if planes == 3 and model.colours:
+        if way % 16 >= 5:
+            way -= 2
+        elif planes == 3 and model.colours:
             own = [model, *model.colours][plane]
             before = [[row[left : left + width] for row in earlier[top : top + height]] for earlier in found[:plane]]
         tile = read_tile(own, way, stream, height, width, before)

@@ -8,11 +8,13 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.codec.reference_file import read_file
 from tests.codec.small import colour_model, rough_tables, small_model, smooth_image
 from tests.codec.test_images import FUZZ
 
 from ride.codec import decode, encode, load_integer, parse, salvage, save_integer
 from ride.codec.colour import ColourPlanes
+from ride.codec.container import Kind
 from ride.codec.encoding import encode_all
 from ride.codec.planes import split
 from ride.data import Picture
@@ -49,6 +51,25 @@ def test_colours_of_one_image_are_coded_given_each_other():
             torch.set_num_threads(before)
         assert files == [encode(image, MODEL, side=16) for image in (gray, IMAGE, gray, IMAGE[:9])]
         assert files[1] == DATA
+
+
+def test_a_plane_is_coded_alone_where_that_is_shorter():
+    """The small model follows the pixel to the left, and so does this one; of that one the mean is elsewhere."""
+    bad = replace(RED, head=replace(RED.head, bias=RED.head.bias + (10**11 * (np.arange(5) > 1)).astype(np.int64)))
+    other = replace(MODEL, colours=(bad, BLUE))
+    data = encode(IMAGE, other, side=16)
+    kinds = [tile.kind for tile in parse(data, None).tiles]
+    count = len(kinds) // 3
+    assert {Kind.ALONE, Kind.DEFLATED} >= set(kinds[count : 2 * count])
+    assert Kind.ALONE in kinds
+    assert len(data) < len(encode(IMAGE, MODEL.alone, side=16)) * 1.2
+    assert np.array_equal(decode(data, other), IMAGE)
+    assert read_file(other, data) == IMAGE.tolist()
+    green, difference = smooth_image(40, 40, 7), (smooth_image(40, 40) // 4 * 4).astype(np.uint8)
+    with_levels = np.stack([green + difference - np.uint8(128), green, green], axis=2)
+    data = encode(with_levels, other)
+    assert Kind.ALONE_OF_LEVELS in [tile.kind for tile in parse(data, None).tiles]
+    assert read_file(other, data) == with_levels.tolist()
 
 
 def test_one_model_reads_what_it_wrote_with_and_without_those_of_colours():

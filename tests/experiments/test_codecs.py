@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from tests.codec.small import smooth_image
 from tests.experiments.conftest import setting
 
@@ -19,7 +20,12 @@ from ride.experiments.reproduce import results, run_rows
 
 
 def test_all_codecs_are_measured_and_reported(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(codec_rows, "SCIKIT_IMAGE", ("microaneurysms.png", "text.png"))
+    named = {"scikit-image": ("microaneurysms.png", "text.png"), "scikit-image in colour": ("color.png",)}
+    monkeypatch.setattr(codec_rows, "NAMED", named)
+    for path in (data / "test").iterdir():
+        with Image.open(path) as image:
+            colour = image.convert("RGB")
+        colour.save(path)
     monkeypatch.setattr(codec_rows, "peaks", lambda kind, pixels: (3 * 2**20, 2**20))
     (tmp_path / "out").mkdir()
     place = setting(data, tmp_path / "out")
@@ -32,6 +38,12 @@ def test_all_codecs_are_measured_and_reported(data: Path, tmp_path: Path, monkey
             # Noise cannot be compressed.
             assert 8 < result.value < 20
             assert result.notes["seconds to encode"] > 0
+        elif key.startswith("colour-elsewhere-"):
+            assert result.count == 371 * 370
+            assert 1 < result.value < 12
+        elif key.startswith("colour-"):
+            assert result.count == 2 * 16 * 18
+            assert 8 < result.value < 40
         elif key.startswith("elsewhere-"):
             assert result.count == 102 * 102 + 172 * 448
             assert 1 < result.value < 8
@@ -51,8 +63,6 @@ def test_all_codecs_are_measured_and_reported(data: Path, tmp_path: Path, monkey
 
 def test_the_length_and_the_file_are_of_the_same_pixels(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """On a smooth image the model is used, and nothing but the ends of the stream and the headers is added."""
-    from PIL import Image
-
     for path in (data / "test").iterdir():
         Image.fromarray(smooth_image(16, 18, seed=len(path.stem))).save(path)
     result = TABLE.rows["length-ride"].run(setting(data, tmp_path))
@@ -74,7 +84,9 @@ def test_memory_is_that_of_a_process_of_its_own():
 
 def test_an_image_that_does_not_come_back_ends_it(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(
-        codec_rows, "way", lambda kind, turns: Codec(lambda pixels: b"lost", lambda data: np.zeros((2, 2), np.uint8))
+        codec_rows,
+        "way",
+        lambda kind, turns: Codec(lambda pixels: b"lost", lambda data, channels: np.zeros((2, 2), np.uint8)),
     )
     row = TABLE.rows["codec-png"]
     with pytest.raises(CodecError, match=r"PNG, optimised does not give .*0\.png back"):

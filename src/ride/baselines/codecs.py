@@ -1,4 +1,4 @@
-"""Lossless codecs that people can install, for gray images of 8 bits: how many bytes each needs."""
+"""Lossless codecs that people can install, for images of 8 bits in gray or colour: how many bytes each needs."""
 
 import io
 from collections.abc import Callable
@@ -15,17 +15,17 @@ NAMES = ("png", "webp", "jpeg2000", "jpeg-ls", "jpeg-xl-7", "jpeg-xl-9")
 
 
 class Codec(NamedTuple):
-    """A way to bytes [H, W] uint8 and back."""
+    """A way from pixels [H, W] or [H, W, 3] of uint8 to bytes, and from these and the number of channels back."""
 
     encode: Callable[[Pixels], bytes]
-    decode: Callable[[bytes], Pixels]
+    decode: Callable[[bytes, int], Pixels]
 
 
 def codec(name: str) -> Codec:
     """A codec by name, see `NAMES`; each at or near its smallest, JPEG XL by effort.
 
     PNG and WebP are Pillow's, JPEG 2000 and JPEG-LS those of `imagecodecs`, JPEG XL that of `pillow-jxl-plugin`,
-    which makes smaller files of gray images than `imagecodecs` does.
+    which makes smaller files than `imagecodecs` does.
 
     Raises:
         ConfigError: there is no such codec, or the library that has it is not installed.
@@ -39,9 +39,12 @@ def codec(name: str) -> Codec:
         return _of_pillow("JXL", lossless=True, effort=int(name[-1]))
     library = _needed("imagecodecs")
     if name == "jpeg2000":
-        return Codec(lambda x: bytes(library.jpeg2k_encode(x, level=0, reversible=True)), library.jpeg2k_decode)
+        return Codec(
+            lambda x: bytes(library.jpeg2k_encode(x, level=0, reversible=True)),
+            lambda data, channels: library.jpeg2k_decode(data),
+        )
     if name == "jpeg-ls":
-        return Codec(lambda x: bytes(library.jpegls_encode(x)), library.jpegls_decode)
+        return Codec(lambda x: bytes(library.jpegls_encode(x)), lambda data, channels: library.jpegls_decode(data))
     raise ConfigError(f"there is no codec {name!r} here: choose from {', '.join(NAMES)}")
 
 
@@ -51,9 +54,10 @@ def _of_pillow(kind: str, **options: Any) -> Codec:
         Image.fromarray(pixels).save(written, kind, **options)
         return written.getvalue()
 
-    def decode(data: bytes) -> Pixels:
+    def decode(data: bytes, channels: int) -> Pixels:
         with Image.open(io.BytesIO(data)) as image:
-            return np.asarray(image.convert("L"))
+            # WebP has colour only.
+            return np.asarray(image.convert("L" if channels == 1 else "RGB"))
 
     return Codec(encode, decode)
 

@@ -35,13 +35,25 @@ NO_MODEL = bytes(8)
 
 
 class Kind(IntEnum):
-    """How a tile is coded."""
+    """How a tile is coded; alone is by the model of the first plane, where others are given some."""
 
     CONSTANT = 0
     RAW = 1
     DEFLATED = 2
     MODEL = 3
     MODEL_OF_LEVELS = 4
+    ALONE = 5
+    ALONE_OF_LEVELS = 6
+
+    @property
+    def way(self) -> "Kind":
+        """The kind without the question by which model."""
+        return Kind(self - 2) if self >= Kind.ALONE else self
+
+    @property
+    def alone(self) -> "Kind":
+        """The same by the model of the first plane."""
+        return Kind(self + 2) if Kind.MODEL <= self < Kind.ALONE else self
 
 
 @dataclass(frozen=True)

@@ -146,6 +146,10 @@ class _Tile(NamedTuple):
     entries: Sequence[Entry]
     streams: Sequence[bytes]
 
+    def model(self, plane: int) -> IntegerModel | None:
+        """What a plane was coded by, if by any."""
+        return self.models[plane if self.entries[plane].kind < Kind.ALONE else 0]
+
     @property
     def box(self) -> tuple[int, int]:
         """Rows and columns."""
@@ -185,7 +189,7 @@ def _decoded(tiles: list[_Tile], progress: Progress | None) -> list[list[Levels]
         # Of the others one before is lost, or there are no more.
         left = [k for k, tile in enumerate(tiles) if len(found[k]) == plane < len(tile.entries)]
         left = [k for k in left if _whole(tiles[k].streams[plane], tiles[k].entries[plane])]
-        groups = grouped([tiles[k].models[plane] for k in left])
+        groups = grouped([tiles[k].model(plane) for k in left])
         for number, (model, own) in enumerate(groups):
             part = part_of(part_of(progress, plane, most), number, len(groups))
             _decode_plane(model, plane, [left[k] for k in own], tiles, found, part)
@@ -202,7 +206,9 @@ def _decode_plane(
 ) -> None:
     """Add a plane to what was found of some tiles, where it is what was encoded."""
     entries = [tiles[k].entries[plane] for k in numbers]
-    coded = [Coded(entry.kind, tiles[k].streams[plane], entry.turn) for k, entry in zip(numbers, entries, strict=True)]
+    coded = [
+        Coded(entry.kind.way, tiles[k].streams[plane], entry.turn) for k, entry in zip(numbers, entries, strict=True)
+    ]
     count = model.neighborhood.given if model else 0
     given = [tuple(found[k][:count]) for k in numbers]
     restored_ = restored(model, coded, [tiles[k].box for k in numbers], given, progress)

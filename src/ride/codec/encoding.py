@@ -14,13 +14,15 @@ from ride.codec.decoding import parts_of
 from ride.codec.integer import IntegerModel
 from ride.codec.integer_files import load_integer
 from ride.codec.planes import Layout, layout_of, listed, split
-from ride.codec.tiles import Coded, Given, shortest
+from ride.codec.tiles import Coded, Given, implied, shortest
 from ride.codec.together import grouped, in_rounds
 from ride.codec.turns import TURNS
 from ride.errors import CodecError, ConfigError
 from ride.progress import Progress, part_of
 
 Levels = NDArray[np.uint8]
+PART = 64
+"""Rows and columns of a tile by which the model of a plane is chosen."""
 
 
 def encode(
@@ -91,12 +93,13 @@ def encode_all(
 
 
 class _Tile(NamedTuple):
-    """A tile of one of the planes of an image, its model, and what that is given."""
+    """A tile of one of the planes of an image, its model, what that is given, and whether it could be given more."""
 
     file: "_File"
     pixels: Levels
     model: IntegerModel
     given: Given
+    alone: bool = False
 
     @property
     def size(self) -> tuple[int, int]:
@@ -138,18 +141,43 @@ def _encoded(
 ) -> Iterator[bytes]:
     def work(tiles: list[_Tile], tell: Progress | None) -> list[Coded]:
         coded: dict[int, Coded] = {}
+        tiles = _chosen(tiles, model)
         groups = grouped([tile.model for tile in tiles])
         for number, (of, own) in enumerate(groups):
             pixels, given = [tiles[k].pixels for k in own], [tiles[k].given for k in own]
             coded |= zip(
                 own, shortest(of, pixels, given, part_of(tell, number, len(groups)), turns=turns), strict=True
             )
-        return [coded[k] for k in range(len(tiles))]
+        found = [coded[k] for k in range(len(tiles))]
+        return [
+            one._replace(kind=one.kind.alone) if tile.alone else one for tile, one in zip(tiles, found, strict=True)
+        ]
 
     for tile, coded in in_rounds(_tiles(images, model, side), work, progress):
         tile.file.add(tile.pixels, coded)
         if len(tile.file.coded) == tile.file.count:
             yield tile.file.to_bytes(model)
+
+
+def _chosen(tiles: list[_Tile], first: IntegerModel) -> list[_Tile]:
+    """The same tiles, those that a part of says that the model of the first plane codes them better with that one."""
+    chosen = list(tiles)
+    for model, own in grouped([tile.model for tile in tiles]):
+        if not model.neighborhood.given:
+            continue
+        parts = [np.ascontiguousarray(_middle(tiles[k].pixels)) for k in own]
+        given = [tuple(np.ascontiguousarray(_middle(plane)) for plane in tiles[k].given) for k in own]
+        both = implied(model, parts, given), implied(first, parts, [()] * len(own))
+        for k, with_others, alone in zip(own, *both, strict=True):
+            if alone < with_others:
+                chosen[k] = tiles[k]._replace(model=first, given=(), alone=True)
+    return chosen
+
+
+def _middle(plane: Levels) -> Levels:
+    """The pixels that are coded in two ways to see which is shorter."""
+    top, left = (max(0, length - PART) // 2 for length in plane.shape)
+    return plane[top : top + PART, left : left + PART]
 
 
 def _tiles(images: Iterable[NDArray[Any]], model: IntegerModel, side: int) -> Iterator[_Tile]:

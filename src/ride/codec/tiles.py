@@ -63,6 +63,12 @@ def shortest(
     return coded
 
 
+def implied(model: IntegerModel, tiles: list[Levels], given: list[Given]) -> list[float]:
+    """What the probabilities of a model imply for tiles, in bits."""
+    plans = [_plan(*_head(tile), _size(tile), planes) for tile, planes in zip(tiles, given, strict=True)]
+    return [intervals.bits for intervals in find_intervals(model, tiles, plans)]
+
+
 def without_model(tile: Levels) -> Coded:
     """A tile in the shortest way that needs no model."""
     if (tile == tile[0, 0]).all():

@@ -14,6 +14,11 @@ SCIKIT_IMAGE = (
     *("page.png", "phantom.png", "retina.jpg", "rocket.jpg", "text.png"),
 )
 """The single opaque images that are installed with it, each once: photographs, textures, scans, text and drawings."""
+COLOUR = (
+    *("astronaut.png", "chelsea.png", "coffee.png", "color.png", "hubble_deep_field.jpg", "ihc.png"),
+    *("motorcycle_left.png", "phantom.png", "retina.jpg", "rocket.jpg"),
+)
+"""Those of them that are stored in colour."""
 
 
 def packaged_file(name: str) -> Path | None:
@@ -26,8 +31,8 @@ def packaged_file(name: str) -> Path | None:
     return path if path and path.exists() else None
 
 
-def packaged_picture(name: str) -> Picture:
-    """An image of scikit-image in gray, under its name.
+def packaged_picture(name: str, channels: int = 1) -> Picture:
+    """An image of scikit-image in gray, or in 3 channels of colour, under its name.
 
     Raises:
         DataError: it is not installed, or cannot be read.
@@ -35,6 +40,6 @@ def packaged_picture(name: str) -> Picture:
     path = packaged_file(name)
     if path is None:
         raise DataError(f"there is no {name}, which comes with scikit-image: pip install scikit-image")
-    (read,) = readers(path, 1)
+    (read,) = readers(path, channels)
     picture = read()
     return Picture(name, picture.pixels, picture.levels)

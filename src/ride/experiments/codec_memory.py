@@ -32,7 +32,7 @@ def way(kind: str, turns: int = 1) -> Codec:
     from ride.codec import decode, encode, load_integer
 
     model = load_integer(kind.removeprefix(OWN))
-    return Codec(lambda pixels: encode(pixels, model, turns=turns), lambda data: decode(data, model))
+    return Codec(lambda pixels: encode(pixels, model, turns=turns), lambda data, channels: decode(data, model))
 
 
 def peaks(kind: str, pixels: Pixels) -> tuple[int, int]:

@@ -16,7 +16,7 @@ from ride.codec.modelled import Plan, find_intervals
 from ride.codec.sheet import Shape
 from ride.codec.tiles import ALL_LEVELS
 from ride.data import Picture
-from ride.data.packaged import SCIKIT_IMAGE, packaged_file, packaged_picture
+from ride.data.packaged import COLOUR, SCIKIT_IMAGE, packaged_file, packaged_picture
 from ride.errors import CodecError
 from ride.evaluation.means import mean_and_error
 from ride.experiments.codec_memory import OWN, peaks, way
@@ -30,18 +30,20 @@ SECONDS = {"encode": "seconds to encode", "decode": "seconds to decode"}
 BEFORE = "MiB before it encodes"
 STEPS = {"integers": "the integer model implies", "streams": "streams of the tiles", "files": "files"}
 """From the model to the file, in bit/px."""
-Group = Literal["bsds300", "scikit-image"]
+Group = Literal["bsds300", "scikit-image", "bsds300 in colour", "scikit-image in colour"]
+NAMED: dict[Group, tuple[str, ...]] = {"scikit-image": SCIKIT_IMAGE, "scikit-image in colour": COLOUR}
 
 
 def pictures_of(group: Group, setting: Setting) -> Sequence[Picture]:
-    """The test images of BSDS300, or those that come with scikit-image, in gray.
+    """The test images of BSDS300, or those that come with scikit-image, in gray or in colour.
 
     Raises:
         DataError: one is not there, or cannot be read.
     """
-    if group == "bsds300":
-        return setting.source.test()
-    return [packaged_picture(name) for name in SCIKIT_IMAGE]
+    channels = 3 if group.endswith("in colour") else 1
+    if group in NAMED:
+        return [packaged_picture(name, channels) for name in NAMED[group]]
+    return setting.source.test(channels)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,12 +60,15 @@ class GroupRow(Row):
 
     def settings(self, setting: Setting) -> Any:
         """The codec, and for our own the model itself; an image's noise has no part in it."""
-        own = [load_integer(self.kind.removeprefix(OWN)).digest.hex()] if self.kind.startswith(OWN) else []
-        return [self.kind, *own, *([] if self.group == "bsds300" else [self.group, *SCIKIT_IMAGE])]
+        own = []
+        if self.kind.startswith(OWN):
+            model = load_integer(self.kind.removeprefix(OWN))
+            own = [model.name(3).hex() if self.group.endswith("in colour") else model.digest.hex()]
+        return [self.kind, *own, *([] if self.group == "bsds300" else [self.group, *NAMED.get(self.group, ())])]
 
     def lacks(self, setting: Setting) -> str | None:
         """Images of scikit-image that are not installed."""
-        missing = [name for name in SCIKIT_IMAGE if self.group != "bsds300" and packaged_file(name) is None]
+        missing = [name for name in NAMED.get(self.group, ()) if packaged_file(name) is None]
         return f"scikit-image and its {missing[0]}" if missing else None
 
     def _result(self, setting: Setting, scores: list[ImageScore], seconds: float, **changes: Any) -> Result:
@@ -117,11 +122,11 @@ class CodecRow(GroupRow):
                 begun = time.monotonic()
                 data = chosen.encode(picture.pixels)
                 between = time.monotonic()
-                back = chosen.decode(data)
+                back = chosen.decode(data, picture.channels)
                 encoding, decoding = encoding + between - begun, decoding + time.monotonic() - between
                 if not np.array_equal(back, picture.pixels):
                     raise CodecError(f"{self.name} does not give {picture.name} back")
-                pixels = picture.pixels.size
+                pixels = picture.pixels.shape[0] * picture.pixels.shape[1]
                 scores.append(ImageScore(Path(picture.name).name, 8 * len(data) / pixels, pixels))
                 if progress:
                     progress(number + 1, len(pictures), picture.name)

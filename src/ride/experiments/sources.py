@@ -54,9 +54,9 @@ class Source:
         """All training images, those that are held out included."""
         return _read(self._open("train"), progress)
 
-    def test(self) -> Sequence[Picture]:
-        """The images that no model has seen."""
-        return self._open("test")
+    def test(self, channels: int = 1) -> Sequence[Picture]:
+        """The images that no model has seen; of BSDS300 also in 3 channels of colour."""
+        return self._open("test", channels)
 
     def remarks(self) -> list[str]:
         """What is to be said of the images at hand, of which some may have been left out."""
@@ -88,13 +88,13 @@ class Source:
             return math.log2(deviation(training))
         return math.log2(LOG_UNIT) if self.kind == "vanhateren" else 0.0
 
-    def _open(self, part: Literal["train", "test"]) -> Sequence[Picture]:
+    def _open(self, part: Literal["train", "test"], channels: int = 1) -> Sequence[Picture]:
         if self.kind == "deadleaves":
             return open_pictures("deadleaves", seed=self.seed, part=part)
         assert self.data is not None
         if self.kind == "vanhateren":
             return open_van_hateren(self.data, part, self.seed)
-        return open_pictures(self.data / part)
+        return open_pictures(self.data / part, channels=channels)
 
 
 def deviation(pictures: Sequence[Picture]) -> float:
