@@ -83,11 +83,8 @@ def test_memory_is_that_of_a_process_of_its_own():
 
 
 def test_an_image_that_does_not_come_back_ends_it(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(
-        codec_rows,
-        "way",
-        lambda kind, turns: Codec(lambda pixels: b"lost", lambda data, channels: np.zeros((2, 2), np.uint8)),
-    )
+    wrong = Codec(lambda pixels: b"lost", lambda data, channels: np.zeros((2, 2), np.uint8))
+    monkeypatch.setattr(codec_rows, "way", lambda kind, turns: wrong)
     row = TABLE.rows["codec-png"]
     with pytest.raises(CodecError, match=r"PNG, optimised does not give .*0\.png back"):
         row.run(setting(data, tmp_path))

@@ -19,12 +19,11 @@ SUFFIX = ".ride"
 
 @dataclass(frozen=True, kw_only=True)
 class Command(Together):
-    """Compress images without loss: gray photographs of 8 bits smaller than any codec in common use.
+    """Compress images without loss: photographs of 8 bits in gray or colour, smaller than any codec in common use.
 
     Each IMAGE becomes IMAGE.ride beside it, or in the folder --out; the image itself is left alone. What is written
     has been decompressed and compared first. Many images are faster than one by one. Only pixels are kept, upright: no
-    metadata, colour profile or resolution. Images in colour or of 16 bits are kept whole too, but the model was made
-    for gray ones.
+    metadata, colour profile or resolution. Images of 16 bits are kept whole too, but the models were made for 8.
     """
 
     images: Annotated[Positional[tuple[Path, ...]], arg(metavar="IMAGE...", help_behavior_hint="(required)")]
