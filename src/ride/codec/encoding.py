@@ -21,8 +21,8 @@ from ride.errors import CodecError, ConfigError
 from ride.progress import Progress, part_of
 
 Levels = NDArray[np.uint8]
-PART = 64
-"""Rows and columns of a tile by which the model of a plane is chosen."""
+PART = 48
+"""Rows and columns of the parts of a tile by which the model of a plane is chosen."""
 
 
 def encode(
@@ -160,24 +160,29 @@ def _encoded(
 
 
 def _chosen(tiles: list[_Tile], first: IntegerModel) -> list[_Tile]:
-    """The same tiles, those that a part of says that the model of the first plane codes them better with that one."""
+    """The same tiles, those of which parts say that the model of the first plane codes them better with that one."""
     chosen = list(tiles)
     for model, own in grouped([tile.model for tile in tiles]):
         if not model.neighborhood.given:
             continue
-        parts = [np.ascontiguousarray(_middle(tiles[k].pixels)) for k in own]
-        given = [tuple(np.ascontiguousarray(_middle(plane)) for plane in tiles[k].given) for k in own]
-        both = implied(model, parts, given), implied(first, parts, [()] * len(own))
-        for k, with_others, alone in zip(own, *both, strict=True):
-            if alone < with_others:
+        parts = [part for k in own for part in _parts(tiles[k].pixels)]
+        given = [part for k in own for part in zip(*map(_parts, tiles[k].given), strict=True)]
+        saved = np.subtract(implied(model, parts, given), implied(first, parts, [()] * len(parts)))
+        for k, bits in zip(own, saved.reshape(len(own), -1).sum(1), strict=True):
+            if bits > 0:
                 chosen[k] = tiles[k]._replace(model=first, given=(), alone=True)
     return chosen
 
 
-def _middle(plane: Levels) -> Levels:
-    """The pixels that are coded in two ways to see which is shorter."""
-    top, left = (max(0, length - PART) // 2 for length in plane.shape)
-    return plane[top : top + PART, left : left + PART]
+def _parts(plane: Levels) -> list[Levels]:
+    """Four parts of a plane, which are coded in two ways to see which is shorter."""
+    starts = [
+        [min(max(0, length * quarter // 4 - PART // 2), max(0, length - PART)) for quarter in (1, 3)]
+        for length in plane.shape
+    ]
+    return [
+        np.ascontiguousarray(plane[top : top + PART, left : left + PART]) for top in starts[0] for left in starts[1]
+    ]
 
 
 def _tiles(images: Iterable[NDArray[Any]], model: IntegerModel, side: int) -> Iterator[_Tile]:
