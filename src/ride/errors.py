@@ -1,4 +1,4 @@
-"""What can go wrong, as types. Every message is one sentence that a person can act on."""
+"""What can go wrong, as types, and the commonest check. Every message is one sentence that a person can act on."""
 
 
 class RideError(Exception):
@@ -31,3 +31,10 @@ class RankError(RideError):
 
 class CodecError(RideError):
     """A compressed file that cannot be decoded: truncated, altered, made by another version or for another model."""
+
+
+def require_at_least(least: int, settings: object, *names: str) -> None:
+    """Raise `ConfigError`, which names the setting, unless each of these is so large."""
+    for name in names:
+        if (value := getattr(settings, name)) < least:
+            raise ConfigError(f"{name} must be at least {least}, not {value}")

@@ -2,25 +2,22 @@
 mixture models", 2014)."""
 
 import math
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from ride.baselines.scoring import in_chunks
+from ride.baselines.trained import TrainedConfig, TrainedDensity
 from ride.data import seeded
 from ride.errors import ConfigError
 from ride.models.whitening import ConditionalWhitening
-from ride.progress import Progress
-from ride.training.patches import PatchFitConfig, fit_patches
-
-SCORED = 5000
-"""Patches scored at a time."""
 
 
 @dataclass(frozen=True)
-class DeepGMMConfig:
+class DeepGMMConfig(TrainedConfig):
     """Sizes and training of a `DeepGMM`.
 
     Args:
@@ -47,7 +44,7 @@ class DeepGMMConfig:
             )
 
 
-class DeepGMM(nn.Module):
+class DeepGMM(TrainedDensity):
     """A deep mixture of Gaussians: one linear transformation of each layer, chosen by a path, makes x from z.
 
         x = A_1j (A_2k (... A_Lm z + b_2k) + b_1j),    z ~ N(0, I),    a path (j, k, ..., m) has probability pi_jk...m
@@ -64,17 +61,17 @@ class DeepGMM(nn.Module):
         config: sizes and training.
     """
 
+    name = "deep GMM"
+    config: DeepGMMConfig
+
     def __init__(self, dimension: int, config: DeepGMMConfig | None = None) -> None:
-        super().__init__()
-        if dimension < 1:
-            raise ConfigError(f"a deep GMM needs patches of at least 1 number, not {dimension}")
-        self.dimension, self.config = dimension, config or DeepGMMConfig()
+        super().__init__(dimension, config or DeepGMMConfig())
         self.whitening = ConditionalWhitening(0, dimension)
         layers = self.config.transformations
         self.w = nn.ParameterList([nn.Parameter(torch.empty(count, dimension, dimension)) for count in layers])
         self.b = nn.ParameterList([nn.Parameter(torch.empty(count, dimension)) for count in layers])
         self.logits = nn.Parameter(torch.empty(layers))
-        self.reset_parameters(seeded(0, "deep GMM"))
+        self.reset_parameters(seeded(0, self.name))
 
     @torch.no_grad()
     def reset_parameters(self, generator: torch.Generator) -> None:
@@ -87,56 +84,18 @@ class DeepGMM(nn.Module):
             w.copy_(spread.exp()[:, None, None] * (torch.eye(self.dimension) + noise))
             b.zero_()
 
-    def fit(
-        self,
-        patches: Float[Tensor, "P D"],
-        held_out: Float[Tensor, "V D"],
-        *,
-        seed: int = 0,
-        length: float = 1.0,
-        directory: Path | None = None,
-        progress: Progress | None = None,
-    ) -> float:
-        """Maximise the exact likelihood of patches by stochastic gradients, from the beginning.
-
-        Args:
-            patches: to learn from.
-            held_out: to choose the best parameters by.
-            seed: of the initial parameters and the batches.
-            length: factor of the number of steps.
-            directory: of the run, which goes on from there; None keeps nothing.
-            progress: called with the steps made and all.
-
-        Returns: the best mean log-likelihood of the held-out patches, in nats per patch.
-
-        Raises:
-            ConfigError: training diverged, or the directory holds another run.
-            DataError: there are no or too few patches, or their numbers are not finite.
-        """
-        self.whitening.fit([(patches[:, :0], patches)])
-        self.reset_parameters(seeded(seed, "deep GMM"))
-        how = PatchFitConfig(
-            steps=self.config.steps,
-            batch=self.config.batch,
-            rate=self.config.rate,
-            rate_end=self.config.rate_end,
-            seed=seed,
-        ).scaled(length)
-        settings = {"deep_gmm": asdict(self.config)}
-        return fit_patches(
-            self, self.mean_log_prob, patches, held_out, how, settings=settings, directory=directory, progress=progress
-        )
-
     @torch.no_grad()
     def log_prob(self, x: Float[Tensor, "P D"]) -> Float[Tensor, " P"]:
         """Log-density of each patch in nats, exact; memory beyond the result does not grow with their number."""
+        self._check(x)
         quadratic, constant = self._paths()
-        parts = [self._log_prob(part, quadratic, constant) for part in x.split(SCORED)]
-        return torch.cat(parts) if parts else x.new_empty(0)
+        return in_chunks(lambda part: self._log_prob(part, quadratic, constant), x)
 
     def mean_log_prob(self, x: Float[Tensor, "P D"]) -> Float[Tensor, ""]:
         """Mean log-density of patches in nats, with gradients."""
         return self._log_prob(x, *self._paths()).mean()
+
+    objective = mean_log_prob
 
     @torch.no_grad()
     def sample(self, count: int, generator: torch.Generator) -> Float[Tensor, "{count} D"]:
@@ -147,6 +106,9 @@ class DeepGMM(nn.Module):
             chosen = index.to(w.device)
             u = torch.linalg.solve(w[chosen], u) + b[chosen]
         return self.whitening.invert_outputs(u[:, :0], u)
+
+    def _settings(self) -> dict[str, Any]:
+        return {"deep_gmm": vars(self.config)}
 
     def _paths(self) -> tuple[Float[Tensor, "K F"], Float[Tensor, " K"]]:
         """What log p(x, path) is made of, for each path: weights of the features of `_features`, and a constant."""

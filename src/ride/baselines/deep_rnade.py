@@ -2,9 +2,8 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 
 import torch
 from jaxtyping import Float, Int
@@ -12,18 +11,17 @@ from torch import Tensor, nn
 from torch.nn.functional import linear, relu
 
 from ride.baselines.conditionals import LinearPrediction, log_mixture, start_mixtures
-from ride.baselines.scoring import check_patches, in_chunks
+from ride.baselines.scoring import in_chunks
+from ride.baselines.trained import TrainedConfig, TrainedDensity
 from ride.data import seeded
-from ride.errors import ConfigError
-from ride.progress import Progress
-from ride.training.patches import PatchFitConfig, fit_patches
+from ride.errors import ConfigError, require_at_least
 
 SHARED = 16
 """Rows of a batch that have the order in common, at different cuts, so that it is factorised once for all of them."""
 
 
 @dataclass(frozen=True)
-class DeepRNADEConfig:
+class DeepRNADEConfig(TrainedConfig):
     """Sizes of a deep RNADE and how it is trained.
 
     Args:
@@ -53,14 +51,13 @@ class DeepRNADEConfig:
     batch: int = 512
     rate: float = 2e-3
     held_out: int = 20_000
+    longest_warmup = 200
 
     def __post_init__(self) -> None:
-        for name in ("hidden", "layers", "components", "steps", "batch", "held_out"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name} must be at least 1, not {getattr(self, name)}")
+        require_at_least(1, self, "hidden", "layers", "components", "steps", "batch", "held_out")
 
 
-class DeepRNADE(nn.Module):
+class DeepRNADE(TrainedDensity):
     """One network that gives the conditionals of all pixels for any set of seen ones, and so a density for each order.
 
         p(x) = prod_d p(x_(o_d) | x_(o_1), ..., x_(o_(d-1)))
@@ -76,11 +73,11 @@ class DeepRNADE(nn.Module):
         ConfigError: the dimension makes no sense.
     """
 
+    name = "deep RNADE"
+    config: DeepRNADEConfig
+
     def __init__(self, dimension: int, config: DeepRNADEConfig | None = None) -> None:
-        super().__init__()
-        if dimension < 1:
-            raise ConfigError(f"a patch has at least 1 pixel, not {dimension}")
-        self.dimension, self.config = dimension, config or DeepRNADEConfig()
+        super().__init__(dimension, config or DeepRNADEConfig())
         hidden, components = self.config.hidden, self.config.components
         self.prediction = LinearPrediction(dimension, self.config.linear)
         sizes = [2 * dimension] + self.config.layers * [hidden]
@@ -88,7 +85,7 @@ class DeepRNADE(nn.Module):
         self.weight = nn.Parameter(torch.empty(3, dimension, components, hidden))
         self.bias = nn.Parameter(torch.empty(3, dimension, components))
         """Of logits, means and log-scales."""
-        self.reset_parameters(seeded(0, "deep RNADE"))
+        self.reset_parameters(seeded(0, self.name))
 
     @torch.no_grad()
     def reset_parameters(self, generator: torch.Generator) -> None:
@@ -105,53 +102,8 @@ class DeepRNADE(nn.Module):
         """The layers whose outputs are rectified."""
         return [layer for layer in self.layers if isinstance(layer, nn.Linear)]
 
-    def fit(
-        self,
-        patches: Float[Tensor, "P D"],
-        held_out: Float[Tensor, "V D"],
-        *,
-        seed: int = 0,
-        length: float = 1.0,
-        directory: Path | None = None,
-        progress: Progress | None = None,
-    ) -> float:
-        """Maximise the mean log-likelihood over all orders by stochastic gradients, in place.
-
-        Args:
-            patches: to learn from.
-            held_out: the first `config.held_out` of them choose the best parameters.
-            seed: of parameters, batches, orders and cuts.
-            length: of the training, in parts of `config.steps`.
-            directory: of the run; the same call goes on from there.
-            progress: called with the steps made and all.
-
-        Returns: the best mean log-likelihood of the held-out patches in nats per patch, over random orders; an
-        estimate without bias, from one random cut for each patch.
-
-        Raises:
-            ConfigError: training diverged, or the directory holds another run.
-            DataError: there are too few patches, or they are not finite.
-            OutputError: the directory cannot be written.
-        """
-        for some in (patches, held_out):
-            self._check(some)
+    def _standardize(self, patches: Tensor) -> None:
         self.prediction.fit(patches)
-        self.reset_parameters(seeded(seed, "deep RNADE"))
-        steps = max(1, round(length * self.config.steps))
-        config = PatchFitConfig(
-            steps, self.config.batch, self.config.rate, self.config.rate / 100, min(steps, 200), seed=seed
-        )
-        return fit_patches(
-            self,
-            self.objective,
-            patches,
-            held_out[: self.config.held_out],
-            config,
-            noise=self.noise,
-            settings={"deep RNADE": asdict(self.config), "dimension": self.dimension},
-            directory=directory,
-            progress=progress,
-        )
 
     def noise(
         self, count: int, generator: torch.Generator
@@ -243,9 +195,6 @@ class DeepRNADE(nn.Module):
         generator = seeded(seed, "orders")
         members = [self.log_prob(x, torch.randperm(self.dimension, generator=generator)) for _ in range(orders)]
         return torch.stack(members).logsumexp(0) - math.log(orders)
-
-    def _check(self, x: Tensor) -> None:
-        check_patches(x, self.dimension, self.bias.dtype, "RNADE")
 
 
 def _eye(like: Tensor) -> Tensor:

@@ -2,19 +2,18 @@
 learning using nonequilibrium thermodynamics", 2015)."""
 
 import math
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import logsigmoid, silu
 
+from ride.baselines.trained import TrainedConfig, TrainedDensity
 from ride.data import seeded
-from ride.errors import ConfigError
+from ride.errors import ConfigError, require_at_least
 from ride.models.whitening import ConditionalWhitening
-from ride.progress import Progress
-from ride.training.patches import PatchFitConfig, fit_patches
 
 SCORED = 10000
 """Noisy patches scored at a time."""
@@ -25,7 +24,7 @@ WAVES = 8
 
 
 @dataclass(frozen=True)
-class DiffusionConfig:
+class DiffusionConfig(TrainedConfig):
     """Sizes and training of a `Diffusion`.
 
     Args:
@@ -56,16 +55,14 @@ class DiffusionConfig:
     draws: int = 50
 
     def __post_init__(self) -> None:
-        for name in ("levels", "hidden", "layers", "gates", "draws"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name} of a diffusion must be at least 1, not {getattr(self, name)}")
+        require_at_least(1, self, "levels", "hidden", "layers", "gates", "draws")
         if self.levels > 1 and not self.snr[0] > self.snr[1]:
             raise ConfigError(
                 f"signal-to-noise ratios of a diffusion must fall, not from {self.snr[0]} to {self.snr[1]}"
             )
 
 
-class Diffusion(nn.Module):
+class Diffusion(TrainedDensity):
     """A diffusion makes a Gaussian of the whitened patch x_0 in T steps, and a network learns the way back.
 
         q(x_t | x_0)     = N(alpha_t x_0, sigma_t^2 I),    alpha_t^2 = sigmoid(lambda_t),    sigma_t^2 = 1 - alpha_t^2
@@ -82,65 +79,23 @@ class Diffusion(nn.Module):
         config: sizes and training.
     """
 
+    name = "diffusion"
+    config: DiffusionConfig
     bound = True
     """What `log_prob` returns is a lower bound."""
 
     def __init__(self, dimension: int, config: DiffusionConfig | None = None) -> None:
-        super().__init__()
-        if dimension < 1:
-            raise ConfigError(f"a diffusion needs patches of at least 1 number, not {dimension}")
-        self.dimension, self.config = dimension, config or DiffusionConfig()
+        super().__init__(dimension, config or DiffusionConfig())
         self.whitening = ConditionalWhitening(0, dimension)
         self.network = Network(dimension, self.config.hidden, self.config.layers, self.config.gates)
-        self.network.reset_parameters(seeded(0, "diffusion"))
+        self.reset_parameters(seeded(0, self.name))
 
-    def fit(
-        self,
-        patches: Float[Tensor, "P D"],
-        held_out: Float[Tensor, "V D"],
-        *,
-        seed: int = 0,
-        length: float = 1.0,
-        directory: Path | None = None,
-        progress: Progress | None = None,
-    ) -> float:
-        """Maximise the bound by stochastic gradients, from the beginning, with one noisy version of a patch at a time.
+    def reset_parameters(self, generator: torch.Generator) -> None:
+        """Draw the initial parameters."""
+        self.network.reset_parameters(generator)
 
-        Args:
-            patches: to learn from.
-            held_out: to choose the best parameters by.
-            seed: of the initial parameters, the batches and the noise.
-            length: factor of the number of steps.
-            directory: of the run, which goes on from there; None keeps nothing.
-            progress: called with the steps made and all.
-
-        Returns: the best estimate of the mean bound of the held-out patches, in nats per patch, from one noisy version
-        of each; `log_prob` is more precise.
-
-        Raises:
-            ConfigError: training diverged, or the directory holds another run.
-            DataError: there are no or too few patches, or their numbers are not finite.
-        """
-        self.whitening.fit([(patches[:, :0], patches)])
-        self.network.reset_parameters(seeded(seed, "diffusion"))
-        how = PatchFitConfig(
-            steps=self.config.steps,
-            batch=self.config.batch,
-            rate=self.config.rate,
-            rate_end=self.config.rate_end,
-            seed=seed,
-        ).scaled(length)
-        return fit_patches(
-            self,
-            self._mean_bound,
-            patches,
-            held_out,
-            how,
-            noise=self._noise,
-            settings={"diffusion": asdict(self.config)},
-            directory=directory,
-            progress=progress,
-        )
+    def _settings(self) -> dict[str, Any]:
+        return {"diffusion": vars(self.config)}
 
     @torch.no_grad()
     def log_prob(self, x: Float[Tensor, "P D"], draws: int | None = None, seed: int = 0) -> Float[Tensor, " P"]:
@@ -150,6 +105,7 @@ class Diffusion(nn.Module):
         equal distances from a random first, so that T of them take each step once with one noise. The seed makes the
         same noise for the same number of patches.
         """
+        self._check(x)
         draws = draws or self.config.draws
         if draws < 1:
             raise ConfigError(f"a bound needs at least 1 draw, not {draws}")
@@ -162,7 +118,7 @@ class Diffusion(nn.Module):
                 t = self._level((draw + first) / draws)
                 total += self.bound_at(u, t.to(u.device), self._normal(u.shape, generator))
             found.append((total / draws).to(x) + self.whitening.log_jacobian)
-        return torch.cat(found) if found else x.new_empty(0)
+        return torch.cat(found)
 
     def bound_at(self, x: Float[Tensor, "P D"], t: Tensor, noise: Float[Tensor, "P D"]) -> Float[Tensor, " P"]:
         """An estimate of the bound for whitened patches from step t (of 1 to T) [P] of each and standard normal noise.
@@ -203,11 +159,12 @@ class Diffusion(nn.Module):
         alpha, sigma = lambda_t.sigmoid().sqrt(), (-lambda_t).sigmoid().sqrt()
         return alpha * noisy + sigma * mean, log_variance + logsigmoid(-lambda_t)
 
-    def _mean_bound(self, x: Tensor, t: Tensor, noise: Tensor) -> Tensor:
+    def objective(self, x: Tensor, t: Tensor, noise: Tensor) -> Tensor:
+        """Mean of the bound of patches as one noisy version of each estimates it; `log_prob` is more precise."""
         u = self.whitening.whiten_outputs(x[:, :0], x)
         return self.bound_at(u, t, noise).mean() + self.whitening.log_jacobian
 
-    def _noise(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def noise(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Steps of the diffusion at equal distances, and noise."""
         u = (torch.arange(count) + torch.rand(1, generator=generator, dtype=torch.float64)) / count
         device = self.whitening.mean_out.device

@@ -1,8 +1,9 @@
 """The Gaussian-Bernoulli restricted Boltzmann machine, Table 2."""
 
 import math
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -10,18 +11,14 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from ride.baselines.annealing import LogZ, anneal
+from ride.baselines.trained import Call, TrainedConfig, TrainedDensity
 from ride.data import seeded
-from ride.errors import ConfigError
+from ride.errors import require_at_least
 from ride.models.whitening import ConditionalWhitening
-from ride.progress import Progress
-from ride.training.patches import PatchFitConfig, fit_patches
-
-SCORED = 10000
-"""Patches scored at a time."""
 
 
 @dataclass(frozen=True)
-class GRBMConfig:
+class GRBMConfig(TrainedConfig):
     """Sizes and training of a `GRBM`.
 
     Args:
@@ -48,12 +45,11 @@ class GRBMConfig:
     temperatures: int = 5000
 
     def __post_init__(self) -> None:
-        for name, least in {"hidden": 1, "sweeps": 1, "chains": 2, "temperatures": 1}.items():
-            if getattr(self, name) < least:
-                raise ConfigError(f"{name} of a GRBM must be at least {least}, not {getattr(self, name)}")
+        require_at_least(1, self, "hidden", "sweeps", "temperatures")
+        require_at_least(2, self, "chains")
 
 
-class GRBM(nn.Module):
+class GRBM(TrainedDensity):
     """A restricted Boltzmann machine with Gaussian visible units v and binary hidden units h.
 
         E(v, h)  = sum_i (v_i - b_i)^2 / (2 sigma_i^2) - sum_j c_j h_j - sum_ij v_i / sigma_i w_ij h_j
@@ -69,16 +65,15 @@ class GRBM(nn.Module):
         config: sizes and training.
     """
 
+    name = "GRBM"
+    config: GRBMConfig
     log_z: Tensor
     log_z_error: Tensor
     effective: Tensor
     chains: Tensor
 
     def __init__(self, dimension: int, config: GRBMConfig | None = None) -> None:
-        super().__init__()
-        if dimension < 1:
-            raise ConfigError(f"a GRBM needs patches of at least 1 number, not {dimension}")
-        self.dimension, self.config = dimension, config or GRBMConfig()
+        super().__init__(dimension, config or GRBMConfig())
         self.whitening = ConditionalWhitening(0, dimension)
         hidden = self.config.hidden
         self.w = nn.Parameter(torch.empty(dimension, hidden))
@@ -89,7 +84,7 @@ class GRBM(nn.Module):
         self.register_buffer("log_z_error", torch.zeros((), dtype=torch.float64))
         self.register_buffer("effective", torch.zeros((), dtype=torch.float64))
         self.register_buffer("chains", torch.zeros(self.config.batch, dimension))  # of contrastive divergence
-        self.reset_parameters(seeded(0, "GRBM"))
+        self.reset_parameters(seeded(0, self.name))
 
     @torch.no_grad()
     def reset_parameters(self, generator: torch.Generator) -> None:
@@ -105,71 +100,35 @@ class GRBM(nn.Module):
         self.chains.copy_(torch.randn(self.chains.shape, generator=generator))
         self.log_z.fill_(math.nan)
 
-    def fit(
-        self,
-        patches: Float[Tensor, "P D"],
-        held_out: Float[Tensor, "V D"],
-        *,
-        seed: int = 0,
-        length: float = 1.0,
-        directory: Path | None = None,
-        progress: Progress | None = None,
-    ) -> float:
-        """Fit by persistent contrastive divergence from the beginning, and estimate log Z.
-
-        Args:
-            patches: to learn from.
-            held_out: to choose the best parameters by; each look estimates log Z.
-            seed: of the initial parameters, the batches and the chains.
-            length: factor of the numbers of steps and temperatures.
-            directory: of the run, which goes on from there; None keeps nothing.
-            progress: called with the steps made and all.
-
-        Returns: the mean log-likelihood of the held-out patches in nats per patch, after the last estimate of log Z.
-
-        Raises:
-            ConfigError: training diverged, or the directory holds another run.
-            DataError: there are no or too few patches, or their numbers are not finite.
-        """
-        self.whitening.fit([(patches[:, :0], patches)])
-        self.reset_parameters(seeded(seed, "GRBM"))
-        config = self.config
-        how = PatchFitConfig(
-            steps=config.steps,
-            batch=config.batch,
-            rate=config.rate,
-            rate_end=config.rate_end,
-            seed=seed,
-        ).scaled(length)
-        temperatures = max(1, round(length * config.temperatures))
+    def _judge(self, call: Call) -> Callable[[Tensor], float]:
+        """Each look estimates log Z."""
 
         def judge(held_out: Tensor) -> float:
-            found = self.estimate_log_z(max(2, config.chains // 10), max(1, temperatures // 10), seeded(seed, "look"))
+            found = self._estimate(call, "look", 10)
             # Where few chains carry the weight, log Z is likely more than they say, and the likelihood less.
             return float(self.log_prob(held_out).double().mean()) - math.log(found.chains / found.effective)
 
-        fit_patches(
-            self,
-            self._divergence,
-            patches,
-            held_out,
-            how,
-            noise=self._negatives,
-            judge=judge,
-            settings={"grbm": asdict(config)},
-            directory=directory,
-            progress=progress,
-        )
-        self.estimate_log_z(config.chains, temperatures, seeded(seed, "log Z"))
+        return judge
+
+    def _train(self, patches: Tensor, held_out: Tensor, call: Call) -> float:
+        """Persistent contrastive divergence; returns the mean log-likelihood after a last estimate of log Z."""
+        super()._train(patches, held_out, call)
+        self._estimate(call, "log Z", 1)
         return float(self.log_prob(held_out).double().mean())
 
-    @torch.no_grad()
-    def log_prob(self, x: Float[Tensor, "P D"]) -> Float[Tensor, " P"]:
-        """Log-density of each patch in nats, exact up to the estimate of log Z, which is the same for all."""
+    def _estimate(self, call: Call, purpose: str, divisor: int) -> LogZ:
+        """Estimate log Z with a part of the chains, and of the temperatures for the length of the fit."""
+        temperatures = max(1, round(call.length * self.config.temperatures)) // divisor
+        drawn = seeded(call.seed, purpose)
+        return self.estimate_log_z(max(2, self.config.chains // divisor), max(1, temperatures), drawn)
+
+    def _settings(self) -> dict[str, Any]:
+        return {"grbm": vars(self.config)}
+
+    def _log_density(self, x: Tensor) -> Tensor:
+        """Exact up to the estimate of log Z, which is the same for all patches."""
         rest = self.whitening.log_jacobian - self.log_z.to(x.dtype)
-        whiten = self.whitening.whiten_outputs
-        parts = [-self.free_energy(whiten(part[:, :0], part)) + rest for part in x.split(SCORED)]
-        return torch.cat(parts) if parts else x.new_empty(0)
+        return -self.free_energy(self.whitening.whiten_outputs(x[:, :0], x)) + rest
 
     def free_energy(self, v: Float[Tensor, "P D"]) -> Float[Tensor, " P"]:
         """F(v) of whitened patches."""
@@ -210,11 +169,12 @@ class GRBM(nn.Module):
         sigma = (0.5 * self.log_variance).exp()
         return self.b + sigma * (h @ self.w.mT + self._noise(v.shape, generator))
 
-    def _divergence(self, x: Tensor, negatives: Tensor) -> Tensor:
+    def objective(self, x: Tensor, negatives: Tensor) -> Tensor:
         """Has the gradient of the mean log-likelihood, if the negatives are samples of the model."""
         return self.free_energy(negatives).mean() - self.free_energy(self.whitening.whiten_outputs(x[:, :0], x)).mean()
 
-    def _negatives(self, count: int, generator: torch.Generator) -> tuple[Tensor]:
+    def noise(self, count: int, generator: torch.Generator) -> tuple[Tensor]:
+        """So many samples of the chains, moved on."""
         for _ in range(self.config.sweeps):
             self.chains.copy_(self.gibbs(self.chains, generator))
         return (self.chains[:count].clone(),)

@@ -2,27 +2,24 @@
 which is the same with subspaces of one dimension."""
 
 import math
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import linear, pad
 
-from ride.baselines.scoring import check_patches, in_chunks
+from ride.baselines.trained import Call, TrainedConfig, TrainedDensity
 from ride.data import seeded
-from ride.errors import ConfigError
+from ride.errors import require_at_least
 from ride.models.whitening import ConditionalWhitening
-from ride.progress import Progress
-from ride.training.patches import PatchFitConfig, fit_patches
 
 PAIRED = 50_000
 """Patches from which it is seen which components belong together."""
 
 
 @dataclass(frozen=True)
-class ISAConfig:
+class ISAConfig(TrainedConfig):
     """Sizes of an ISA and how it is trained.
 
     Args:
@@ -43,14 +40,13 @@ class ISAConfig:
     batch: int = 1000
     rate: float = 5e-3
     held_out: int = 50_000
+    longest_warmup = 100
 
     def __post_init__(self) -> None:
-        for name in ("subspace", "scales", "steps", "batch", "held_out"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name} must be at least 1, not {getattr(self, name)}")
+        require_at_least(1, self, "subspace", "scales", "steps", "batch", "held_out")
 
 
-class ISA(nn.Module):
+class ISA(TrainedDensity):
     """Complete ISA without noise: as many filters as pixels, in subspaces that are independent of each other.
 
         y = C^(-1/2) (x - m),    log p(x) = sum_k log p_k(|W_k y|) + log|det W| + log|det C^(-1/2)|
@@ -68,13 +64,12 @@ class ISA(nn.Module):
         ConfigError: the dimension makes no sense.
     """
 
+    name = "ISA"
+    config: ISAConfig
     sizes: Tensor
 
     def __init__(self, dimension: int, config: ISAConfig | None = None) -> None:
-        super().__init__()
-        if dimension < 1:
-            raise ConfigError(f"a patch has at least 1 pixel, not {dimension}")
-        self.dimension, self.config = dimension, config or ISAConfig()
+        super().__init__(dimension, config or ISAConfig())
         subspaces = -(-dimension // self.config.subspace)
         sizes = torch.full((subspaces,), float(self.config.subspace))
         sizes[-1] = dimension - (subspaces - 1) * self.config.subspace
@@ -83,7 +78,7 @@ class ISA(nn.Module):
         self.w = nn.Parameter(torch.empty(dimension, dimension))
         self.logits = nn.Parameter(torch.empty(subspaces, self.config.scales))
         self.log_lambda = nn.Parameter(torch.empty(subspaces, self.config.scales))
-        self.reset_parameters(seeded(0, "ISA"))
+        self.reset_parameters(seeded(0, self.name))
 
     @torch.no_grad()
     def reset_parameters(self, generator: torch.Generator) -> None:
@@ -93,62 +88,18 @@ class ISA(nn.Module):
         self.logits.zero_()
         self.log_lambda.copy_(torch.linspace(-2 * math.log(4), -2 * math.log(0.1), self.config.scales))
 
-    def fit(
-        self,
-        patches: Float[Tensor, "P D"],
-        held_out: Float[Tensor, "V D"],
-        *,
-        seed: int = 0,
-        length: float = 1.0,
-        directory: Path | None = None,
-        progress: Progress | None = None,
-    ) -> float:
-        """Maximise the mean log-likelihood by stochastic gradients, in place.
-
-        Subspaces begin as components of ICA whose energies are correlated, since from anywhere else they end as pairs
-        of the wrong components. ICA itself begins with a random rotation.
-
-        Args:
-            patches: to learn from.
-            held_out: the first `config.held_out` of them choose the best parameters.
-            seed: of parameters and batches.
-            length: of the training, in parts of `config.steps`.
-            directory: of the run; the same call goes on from there.
-            progress: called with the steps made and all.
-
-        Returns: the best mean log-likelihood of the held-out patches in nats per patch.
-
-        Raises:
-            ConfigError: training diverged, the patches do not fit, or the directory holds another run.
-            DataError: there are too few patches, or they are not finite.
-            OutputError: the directory cannot be written.
-        """
-        for some in (patches, held_out):
-            self._check(some)
+    def _begin(self, patches: Tensor, held_out: Tensor, call: Call) -> None:
+        """Subspaces begin as components of ICA whose energies are correlated, since from anywhere else they end as
+        pairs of the wrong components. ICA itself begins with a random rotation."""
         if self.config.subspace == 1:
-            self.whitening.fit([(patches[:, :0], patches)])
-            self.reset_parameters(seeded(seed, "ISA"))
-        else:
-            single = ISA(self.dimension, replace(self.config, subspace=1)).to(patches)
-            first = directory / "components" if directory else None
-            single.fit(patches, held_out, seed=seed, length=length, directory=first, progress=progress)
-            self.whitening.load_state_dict(single.whitening.state_dict())
-            self.reset_parameters(seeded(seed, "ISA"))
-            self._gather(single, patches[:PAIRED])
-        steps = max(1, round(length * self.config.steps))
-        config = PatchFitConfig(
-            steps, self.config.batch, self.config.rate, self.config.rate / 100, min(steps, 100), seed=seed
-        )
-        return fit_patches(
-            self,
-            lambda x: self._log_density(x).mean(),
-            patches,
-            held_out[: self.config.held_out],
-            config,
-            settings={"ISA": asdict(self.config), "dimension": self.dimension},
-            directory=directory,
-            progress=progress,
-        )
+            super()._begin(patches, held_out, call)
+            return
+        single = ISA(self.dimension, replace(self.config, subspace=1)).to(patches)
+        first = call.directory / "components" if call.directory else None
+        single.fit(patches, held_out, seed=call.seed, length=call.length, directory=first, progress=call.progress)
+        self.whitening.load_state_dict(single.whitening.state_dict())
+        self.reset_parameters(seeded(call.seed, self.name))
+        self._gather(single, patches[:PAIRED])
 
     @torch.no_grad()
     def _gather(self, single: "ISA", patches: Tensor) -> None:
@@ -159,11 +110,6 @@ class ISA(nn.Module):
         energies = ((components / scales).square() + 0.1).log()
         order = grouped(energies.mT.corrcoef(), self.config.subspace)
         self.w.copy_((single.w / scales.mT)[order])
-
-    def log_prob(self, x: Float[Tensor, "P D"]) -> Float[Tensor, " P"]:
-        """Log-likelihood of each patch, exact, in nats."""
-        self._check(x)
-        return in_chunks(self._log_density, x)
 
     def filters(self) -> Float[Tensor, "D D"]:
         """Filters of the patches, W C^(-1/2): a row for each component, subspace after subspace."""
@@ -178,9 +124,6 @@ class ISA(nn.Module):
         )
         log_probs = (constant - 0.5 * self.log_lambda.exp() * energy).logsumexp(-1)
         return log_probs.sum(-1) + torch.linalg.slogdet(self.w).logabsdet + self.whitening.log_jacobian
-
-    def _check(self, x: Tensor) -> None:
-        check_patches(x, self.dimension, self.w.dtype, "ISA")
 
 
 def grouped(likeness: Float[Tensor, "D D"], size: int) -> list[int]:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ride.baselines.elliptical import EllipticalMixture, inverse_factor
 from ride.data import seeded
-from ride.errors import ConfigError, DataError
+from ride.errors import ConfigError, DataError, require_at_least
 from ride.progress import Progress
 from ride.threads import spread
 from ride.training.best import keep_best
@@ -51,9 +51,9 @@ class EMConfig:
     looks: int = 10
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch", "looks"):
-            if (value := getattr(self, name)) is not None and value < 1:
-                raise ConfigError(f"{name} must be at least 1, not {value}")
+        require_at_least(1, self, "steps", "looks")
+        if self.batch is not None:
+            require_at_least(1, self, "batch")
         for name in ("size", "size_end"):
             if not 0 < getattr(self, name) <= 1:
                 raise ConfigError(f"{name} must be above 0 and at most 1, not {getattr(self, name)}")

@@ -1,8 +1,7 @@
 """RNADE, the real-valued neural autoregressive density estimator: Uria, Murray & Larochelle (2013)."""
 
 import math
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
@@ -10,15 +9,13 @@ from torch import Tensor, nn
 
 from ride.baselines.conditionals import LinearPrediction, log_mixture, start_mixtures
 from ride.baselines.running import RunningHidden
-from ride.baselines.scoring import check_patches, in_chunks
+from ride.baselines.trained import TrainedConfig, TrainedDensity
 from ride.data import seeded
-from ride.errors import ConfigError
-from ride.progress import Progress
-from ride.training.patches import PatchFitConfig, fit_patches
+from ride.errors import require_at_least
 
 
 @dataclass(frozen=True)
-class RNADEConfig:
+class RNADEConfig(TrainedConfig):
     """Sizes of an RNADE and how it is trained.
 
     Args:
@@ -42,14 +39,13 @@ class RNADEConfig:
     batch: int = 200
     rate: float = 3e-3
     held_out: int = 20_000
+    longest_warmup = 200
 
     def __post_init__(self) -> None:
-        for name in ("hidden", "components", "steps", "batch", "held_out"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name} must be at least 1, not {getattr(self, name)}")
+        require_at_least(1, self, "hidden", "components", "steps", "batch", "held_out")
 
 
-class RNADE(nn.Module):
+class RNADE(TrainedDensity):
     """Conditionals of the pixels in their order, with hidden units whose weights all of them share.
 
         p(x)    = prod_d p(x_d | x_1, ..., x_(d-1))
@@ -65,11 +61,11 @@ class RNADE(nn.Module):
         ConfigError: the dimension makes no sense.
     """
 
+    name = "RNADE"
+    config: RNADEConfig
+
     def __init__(self, dimension: int, config: RNADEConfig | None = None) -> None:
-        super().__init__()
-        if dimension < 1:
-            raise ConfigError(f"a patch has at least 1 pixel, not {dimension}")
-        self.dimension, self.config = dimension, config or RNADEConfig()
+        super().__init__(dimension, config or RNADEConfig())
         hidden, components = self.config.hidden, self.config.components
         self.prediction = LinearPrediction(dimension, self.config.linear)
         self.w = nn.Parameter(torch.empty(dimension - 1, hidden))
@@ -78,7 +74,7 @@ class RNADE(nn.Module):
         self.v = nn.Parameter(torch.empty(dimension, 3 * components, hidden))
         self.bias = nn.Parameter(torch.empty(dimension, 3, components))
         """Of logits, means and log-scales."""
-        self.reset_parameters(seeded(0, "RNADE"))
+        self.reset_parameters(seeded(0, self.name))
 
     @torch.no_grad()
     def reset_parameters(self, generator: torch.Generator) -> None:
@@ -89,56 +85,8 @@ class RNADE(nn.Module):
         self.v.copy_(torch.randn(self.v.shape, generator=generator) * (0.1 / math.sqrt(self.config.hidden)))
         start_mixtures(self.bias.transpose(0, 1))
 
-    def fit(
-        self,
-        patches: Float[Tensor, "P D"],
-        held_out: Float[Tensor, "V D"],
-        *,
-        seed: int = 0,
-        length: float = 1.0,
-        directory: Path | None = None,
-        progress: Progress | None = None,
-    ) -> float:
-        """Maximise the mean log-likelihood by stochastic gradients, in place.
-
-        Args:
-            patches: to learn from.
-            held_out: the first `config.held_out` of them choose the best parameters.
-            seed: of parameters and batches.
-            length: of the training, in parts of `config.steps`.
-            directory: of the run; the same call goes on from there.
-            progress: called with the steps made and all.
-
-        Returns: the best mean log-likelihood of the held-out patches in nats per patch.
-
-        Raises:
-            ConfigError: training diverged, the patches do not fit, or the directory holds another run.
-            DataError: there are too few patches, or they are not finite.
-            OutputError: the directory cannot be written.
-        """
-        for some in (patches, held_out):
-            self._check(some)
+    def _standardize(self, patches: Tensor) -> None:
         self.prediction.fit(patches)
-        self.reset_parameters(seeded(seed, "RNADE"))
-        steps = max(1, round(length * self.config.steps))
-        config = PatchFitConfig(
-            steps, self.config.batch, self.config.rate, self.config.rate / 100, min(steps, 200), seed=seed
-        )
-        return fit_patches(
-            self,
-            lambda x: self._log_density(x).mean(),
-            patches,
-            held_out[: self.config.held_out],
-            config,
-            settings={"RNADE": asdict(self.config), "dimension": self.dimension},
-            directory=directory,
-            progress=progress,
-        )
-
-    def log_prob(self, x: Float[Tensor, "P D"]) -> Float[Tensor, " P"]:
-        """Log-likelihood of each patch, exact, in nats."""
-        self._check(x)
-        return in_chunks(self._log_density, x)
 
     def _log_density(self, x: Tensor) -> Tensor:
         white, log_scale = self._white(x)
@@ -151,6 +99,3 @@ class RNADE(nn.Module):
         factor = self.prediction.factor(torch.arange(self.dimension, device=x.device))
         white = torch.linalg.solve_triangular(factor, (x - self.prediction.mean).mT, upper=False)
         return white, factor.diagonal().log().sum()
-
-    def _check(self, x: Tensor) -> None:
-        check_patches(x, self.dimension, self.bias.dtype, "RNADE")

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from ride.errors import ConfigError
+from ride.errors import ConfigError, require_at_least
 from ride.models.mcgsm import MCGSM
 from ride.models.neighborhood import Neighborhood
 from ride.models.sampling import draw_images
@@ -57,9 +57,7 @@ class RIDEConfig:
     given: int | None = None
 
     def __post_init__(self) -> None:
-        for name in ("hidden", "channels", "components", "scales"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name} must be at least 1, not {getattr(self, name)}")
+        require_at_least(1, self, "hidden", "channels", "components", "scales")
         if self.layers < 0:
             raise ConfigError(f"layers must be 0 (an MCGSM) or more, not {self.layers}")
         if self.largest_memory is not None and not 0 < self.largest_memory <= LARGEST_MEMORY:

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ride.data import seeded
-from ride.errors import ConfigError, DataError, ModelError
+from ride.errors import ConfigError, DataError, ModelError, require_at_least
 from ride.models.patches import PatchRIDE
 from ride.progress import Progress
 from ride.training.head import HeadState, fit_head
@@ -49,9 +49,7 @@ class PatchRIDEFitConfig:
     forget_bias: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("whitening_patches", "look_patches", "head_patches"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name} must be at least 1, not {getattr(self, name)}")
+        require_at_least(1, self, "whitening_patches", "look_patches", "head_patches")
         if self.head_iterations < 0:
             raise ConfigError(f"head_iterations must be at least 0, not {self.head_iterations}")
 

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ride.data import seeded
-from ride.errors import ConfigError, DataError
+from ride.errors import ConfigError, DataError, require_at_least
 from ride.progress import Progress
 from ride.training import optimizers
 from ride.training.best import keep_best
@@ -60,9 +60,7 @@ class PatchFitConfig:
     optimizer: optimizers.Name = "adam"
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch", "looks"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name} must be at least 1, not {getattr(self, name)}")
+        require_at_least(1, self, "steps", "batch", "looks")
         for name in ("rate", "rate_end", "warmup"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise ConfigError(f"{name} must be at least 0 and finite, not {getattr(self, name)}")

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ride.errors import ConfigError
+from ride.errors import ConfigError, require_at_least
 from ride.models.mcgsm import MCGSM
 from ride.models.whitening import ConditionalWhitening
 
@@ -29,9 +29,7 @@ class PatchMCGSMConfig:
     features: int = 48
 
     def __post_init__(self) -> None:
-        for name in ("components", "scales", "features"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name} must be at least 1, not {getattr(self, name)}")
+        require_at_least(1, self, "components", "scales", "features")
 
 
 class PixelMCGSM(nn.Module):

@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from ride.errors import ConfigError
+from ride.errors import ConfigError, require_at_least
 from ride.models.mcgsm import MCGSM
 from ride.models.neighborhood import Neighborhood
 from ride.models.slstm import SpatialLSTM
@@ -52,9 +52,7 @@ class PatchRIDEConfig:
     means: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("side", "hidden", "components", "scales", "features"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name} must be at least 1, not {getattr(self, name)}")
+        require_at_least(1, self, "side", "hidden", "components", "scales", "features")
         if self.layers < 0:
             raise ConfigError(f"layers must be 0 (an MCGSM) or more, not {self.layers}")
         if self.dimension < 1:
