@@ -113,7 +113,7 @@ def test_a_row_that_another_process_is_at_work_on_is_left_to_it(data: Path, tmp_
 
 def test_dead_leaves_are_given_in_units_of_their_deviation(tmp_path: Path, monkeypatch):
     made = open_pictures("deadleaves", seed=0, limit=3)
-    monkeypatch.setattr(Source, "_open", lambda source, part: made)
+    monkeypatch.setattr(Source, "_open", lambda source, part, channels=1: made)
     monkeypatch.setattr(Source, "held_out", 1)
     here = _leaves(tmp_path)
     table = tiny(source="deadleaves", lines=(single("rate", 1.0, MCGSM),))

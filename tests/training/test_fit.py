@@ -234,7 +234,9 @@ def test_a_rate_too_high_is_said_and_spoils_nothing(layers: int, optimizer: Any,
             fit(model, TRAINING, HELD_OUT, config, directory=tmp_path)
         assert same(model, tame)
         assert same(load(tmp_path), tame)
-        assert all(math.isfinite(line["nats_per_pixel"]) for line in log_of(tmp_path))
+        # Of going back in the first steps there is no rate to tell.
+        lines = [line for line in log_of(tmp_path) if line["phase"] != "back"]
+        assert all(math.isfinite(line["nats_per_pixel"]) for line in lines)
         model = model_of(layers)
 
 

@@ -173,8 +173,9 @@ class Curriculum:
             self._diverged()
         position = self.position
         told = {"from": position.step, "step": step, "slowdown": self.guard.slowdown}
-        # A rate of minus infinity, or none at all, cannot be written down.
-        self._log("back", objective if math.isfinite(objective) else None, **told)
+        # A rate of minus infinity, or none, cannot be written down; in the first steps there is no level either.
+        rates = [rate for rate in (objective, self.guard.level) if math.isfinite(rate)]
+        self._log("back", rates[0] if rates else None, **told)
         position.step, position.rates, position.counted = step, 0.0, 0
 
     def _head(self, stage: Stage) -> None:
