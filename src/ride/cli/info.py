@@ -32,7 +32,7 @@ class Command(Options):
         except CodecError as error:
             raise CodecError(f"cannot read {self.file}: {error}") from error
         bundled = [(name, load_integer(name)) for name in bundled_integers()]
-        names = {one.name(info.planes): name for name, model in bundled for one in (model.alone, model)}
+        names = {known: name for name, model in bundled for known in (model.digest[:8], model.name(info.planes))}
         named = names.get(info.model, info.model.hex()) if any(info.model) else None
         kinds = Counter(tile.kind.name.lower().replace("_", " ") for tile in info.tiles)
         turned = sum(tile.turn > 0 for tile in info.tiles)

@@ -251,8 +251,10 @@ class _Models:
             self._read = [load_integer(one) if isinstance(one, str) else one for one in candidates]
         # A model of a plane given others codes no image alone.
         for model in (model for model in self._read if not model.neighborhood.given):
-            for one in (model, model.alone):
-                if one.name(info.planes) == info.model:
-                    return one.of_planes(info.planes)
+            if info.model == model.name(info.planes):
+                return model.of_planes(info.planes)
+            if info.model == model.digest[:8]:
+                # Written by it when it had no models of colours.
+                return (model,) * info.planes
         what = "the given one is another" if self.given is not None else "none that comes with ride is that: give it"
         raise CodecError(f"the file was compressed with the model {info.model.hex()}, and {what}")

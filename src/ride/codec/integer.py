@@ -7,7 +7,7 @@ exact too: scaling by powers of two, `floor`, `clip` and looking up tables, whic
 """
 
 import hashlib
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from functools import cached_property
 
 import numpy as np
@@ -125,11 +125,6 @@ class IntegerModel:
         for name, values in self.arrays().items():
             summary.update(f" {name} {list(values.shape)} ".encode() + values.astype("<i8").tobytes())
         return summary.digest()
-
-    @property
-    def alone(self) -> "IntegerModel":
-        """This model without models of colours."""
-        return replace(self, colours=None) if self.colours else self
 
     def of_planes(self, count: int) -> "tuple[IntegerModel, ...]":
         """The models of the planes of an image: of three in colour each is given those before it."""

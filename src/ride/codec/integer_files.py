@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import fields, replace
+from dataclasses import fields
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -78,9 +78,10 @@ def load_integer(path: str | Path) -> IntegerModel:
     source, texts, tensors = _read(path)
     arrays = {name: _integers(source, name, tensor) for name, tensor in tensors.items()}
     try:
-        model = _model(texts, arrays, 0)
+        colours = None
         if f"{COLOURS}1.neighborhood" in texts:
-            model = replace(model, colours=(_model(texts, arrays, 1), _model(texts, arrays, 2)))
+            colours = _model(texts, arrays, 1), _model(texts, arrays, 2)
+        model = _model(texts, arrays, 0, colours)
     except (KeyError, ValueError, IndexError) as error:
         raise ModelError(f"{source} is not a whole integer model: {error}") from error
     except ModelError as error:
@@ -90,7 +91,12 @@ def load_integer(path: str | Path) -> IntegerModel:
     return model
 
 
-def _model(texts: Mapping[str, str], arrays: Mapping[str, Integers], colour: int) -> IntegerModel:
+def _model(
+    texts: Mapping[str, str],
+    arrays: Mapping[str, Integers],
+    colour: int,
+    colours: tuple[IntegerModel, IntegerModel] | None = None,
+) -> IntegerModel:
     """The model itself, or one of those of colours, which are given as many planes as their number says."""
     prefix = f"{COLOURS}{colour}." if colour else ""
     depth = sum(name.startswith(f"{prefix}layers.") and name.endswith(".weight") for name in arrays)
@@ -104,6 +110,7 @@ def _model(texts: Mapping[str, str], arrays: Mapping[str, Integers], colour: int
         IntegerHead(**{part.name: arrays[f"{prefix}head.{part.name}"] for part in fields(IntegerHead)}),
         Tables(**{part.name: arrays[f"{TABLES}{part.name}"] for part in fields(Tables)}),
         int(texts.get(f"{prefix}{LARGEST}", scales.LARGEST_MEMORY)),
+        colours,
     )
 
 
