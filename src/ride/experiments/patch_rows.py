@@ -127,7 +127,7 @@ class PatchRow(Row):
         test = self._prepared(drawn)
         begun = time.monotonic()
         with setting.bars(f"{self.name}: scoring") as progress:
-            density: Any = model if self.orders is None else _OverOrders(model, self.orders)
+            density: Any = model if self.orders is None else _OverOrders(model, self.orders, setting.seed)
             score = evaluate_patches(density, test, ensemble=self.ensemble, name=self.name, progress=progress)
         images = [(str(p.image), p.nats, p.patches) for p in score.pictures]
         value, error, unit, shift, scale = score.nats, score.stderr, "nat", 0.0, 1.0
@@ -208,12 +208,12 @@ class PatchRow(Row):
 class _OverOrders(nn.Module):
     """The mixture of a deep RNADE over orderings."""
 
-    def __init__(self, model: nn.Module, orders: int) -> None:
+    def __init__(self, model: nn.Module, orders: int, seed: int) -> None:
         super().__init__()
         if not isinstance(model, DeepRNADE):
             raise ConfigError("only a deep RNADE is a mixture over orderings")
-        self._model, self._orders = model, orders
+        self._model, self._orders, self._seed = model, orders, seed
 
     def log_prob(self, x: Tensor) -> Tensor:
         """Log-likelihood of patches under the mixture in nats."""
-        return self._model.ensemble_log_prob(x, self._orders)
+        return self._model.ensemble_log_prob(x, self._orders, self._seed)

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from ride.baselines.deep_gmm import DeepGMMConfig
 from ride.baselines.deep_rnade import DeepRNADEConfig
+from ride.baselines.diffusion import DiffusionConfig
 from ride.baselines.gaussian import GaussianConfig
 from ride.baselines.mixtures import GMMConfig, GSMConfig, MoGSMConfig, STMConfig
 from ride.baselines.rnade import RNADEConfig
@@ -78,6 +79,7 @@ PATCH_MCGSMS = {components: patch_mcgsm(components) for components in MCGSMS}
 PATCH_EOMCGSM = PATCH_MCGSMS[128].ensembled("EoMCGSM, 128 comp.", "patches-eomcgsm-128")
 PATCH_RIDE_2 = patch_ride(2)
 PATCH_EORIDE = replace(PATCH_RIDE_2.ensembled("EoRIDE, 2 layers", "patches-eoride-2"), test=200_000)
+DIFFUSION = replace(patches("Diffusion, lower bound", "diffusion", DiffusionConfig()), test=200_000)
 DEEP_RNADE = replace(patches("RNADE, 6 hl", "rnade-6hl", DeepRNADEConfig()), test=50_000)
 EORNADE = replace(
     DEEP_RNADE, name="EoRNADE, 6 layers", key="patches-eornade-6hl", orders=8, fitted=DEEP_RNADE, test=20_000
@@ -121,6 +123,7 @@ TABLE = Table(
         entry("GMM, 200 comp. (a)", 153.7, 3.360, patches("GMM, 200 comp.", "gmm-200", GMMConfig())),
         entry("STM, 200 comp.", 155.3, 3.418, patches("STM, 200 comp.", "stm-200", STMConfig())),
         entry("Deep GMM, 3 layers", 156.2, 3.439, patches("Deep GMM, 3 layers", "deep-gmm-3", DeepGMMConfig())),
+        entry(DIFFUSION.name, None, None, DIFFUSION),
         entry("MCGSM, 16 comp.", 155.1, 3.413, PATCH_MCGSMS[16], (3.688, MCGSMS[16])),
         entry("MCGSM, 32 comp.", 155.8, 3.430, PATCH_MCGSMS[32], (3.706, MCGSMS[32])),
         entry("MCGSM, 64 comp.", 156.2, 3.439, PATCH_MCGSMS[64], (3.716, MCGSMS[64])),
@@ -145,7 +148,7 @@ TABLE = Table(
         "out, a million from the test images, at random places, equally many from each image; their mean taken away"
         " and the bottom-right pixel dropped. The standard error is over test images, since patches of one image "
         "are not independent of each other. RNADEs are scored on fewer patches, for that takes a pass for each "
-        "pixel, and so is the ensemble of RIDEs.",
+        "pixel, and so are the diffusion, for that takes 50 passes, and the ensemble of RIDEs.",
         "**64 dim.** (l + l_DC + ln|det A|) / (64 ln 2), with ln|det A| = -ln 64 and l_DC as measured in the first "
         "line.",
         "**Large images.** RIDE and ensembles of it are scored on independent 64 x 64 tiles, from a state of zero "
