@@ -151,11 +151,7 @@ class Options:
 
         Raises `ConfigError` or `DataError` where there are none, or one cannot be read.
         """
-        if not config.given:
-            return self.open_pictures(source, channels=config.channels, **how)
-        from ride.codec.colour import ColourPlanes
-
-        return ColourPlanes(self.open_pictures(source, channels=3, **how), config.given)
+        return planes(self.open_pictures(source, channels=files_channels(config), **how), config)
 
     def listed(self, pictures: "Sequence[Picture]") -> "Sequence[Picture]":
         """Dead leaves in a list, made for it under a bar, if memory is to hold them; other images as they are."""
@@ -171,6 +167,20 @@ class Options:
                 if progress:
                     progress(len(made), len(pictures))
             return made
+
+
+def files_channels(config: "RIDEConfig") -> int:
+    """Channels of the images that a model of this kind learns from."""
+    return 3 if config.given else config.channels
+
+
+def planes(pictures: "Sequence[Picture]", config: "RIDEConfig") -> "Sequence[Picture]":
+    """Images as a model of this kind sees them: of colour the planes that it knows."""
+    if not config.given:
+        return pictures
+    from ride.codec.colour import ColourPlanes
+
+    return ColourPlanes(pictures, config.given)
 
 
 def counted(number: int, thing: str) -> str:

@@ -4,6 +4,7 @@ from ride.data.brodatz import find_plate, open_plate
 from ride.data.crops import CropSampler
 from ride.data.deadleaves import DeadLeaves, Leaves
 from ride.data.dequantize import dequantize
+from ride.data.halves import WithHalves
 from ride.data.lazy import LazyPictures
 from ride.data.patches import PatchSet, draw_patches
 from ride.data.picture import Picture
@@ -25,6 +26,7 @@ __all__ = [
     "Pixels",
     "Regions",
     "Tiles",
+    "WithHalves",
     "dequantize",
     "draw_patches",
     "find_plate",
