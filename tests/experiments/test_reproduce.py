@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 import time
 from contextlib import nullcontext
 from dataclasses import replace
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from tests.at_work import at_work_in
 from tests.experiments.conftest import MCGSM, RIDE, TINY, setting, tiny
 
@@ -63,6 +65,25 @@ def test_a_result_says_what_stands_behind_it(data: Path, tmp_path: Path):
     assert result.versions["torch"] == torch.__version__
     weights = [image.weight for image in result.images]
     assert result.value == pytest.approx(np.average([image.value for image in result.images], weights=weights))
+
+
+def test_results_of_other_images_are_not_taken(data: Path, tmp_path: Path):
+    here = setting(data, tmp_path / "out")
+    run_rows(tiny(), ["ride"], here)
+    found = results(tiny(), here)["ride"]
+    assert found.data == here.source.digest != ""
+    # The folder may move, and a test image may not change.
+    shutil.copytree(data, tmp_path / "moved")
+    assert results(tiny(), setting(tmp_path / "moved", here.out))["ride"] == found
+    pixels = np.zeros((16, 18), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "moved" / "test" / "0.png")
+    for known in ({}, {"ride": found}):
+        other = setting(tmp_path / "moved", here.out if not known else tmp_path / "none", known=known)
+        with pytest.raises(ConfigError, match=r"ride was measured on other images than those of .*moved"):
+            run_rows(tiny(), ["ride"], other)
+    # What was kept before there were digests says nothing of its images.
+    replace(found, data="").write(RIDE.file(here))
+    assert results(tiny(), setting(tmp_path / "moved", here.out))["ride"].data == ""
 
 
 def test_what_is_not_a_result_is_done_anew(tmp_path: Path):

@@ -115,13 +115,24 @@ def open_pictures(
     return pictures
 
 
+def image_files(folder: Path) -> list[Path]:
+    """The images that lie in a folder, sorted by name.
+
+    Raises:
+        DataError: there are none.
+    """
+    if not folder.is_dir():
+        raise DataError(f"there is no folder {folder}")
+    paths = sorted(p for p in folder.iterdir() if readable(p) and not p.name.startswith(".") and not p.is_dir())
+    if not paths:
+        raise DataError(f"the folder {folder} has no images in it")
+    return paths
+
+
 def _paths(source: str) -> list[Path]:
     path = Path(source)
     if path.is_dir():
-        paths = sorted(p for p in path.iterdir() if readable(p) and not p.name.startswith(".") and not p.is_dir())
-        if not paths:
-            raise DataError(f"the folder {path} has no images in it")
-        return paths
+        return image_files(path)
     if path.exists():
         return [path]
     if glob.has_magic(source):

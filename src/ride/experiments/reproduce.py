@@ -45,7 +45,7 @@ def run_rows(table: Table, keys: Sequence[str], setting: Setting, minutes: float
         if row.result(setting) is not None or (not keys and row.lacks(setting)):
             continue
         try:
-            row.run(setting).write(row.file(setting))
+            replace(row.run(setting), data=setting.source.digest).write(row.file(setting))
         except BusyError:
             left.append(f"{key} was left to another process, which is at work on it")
         except OutOfTime:

@@ -50,6 +50,7 @@ class Result:
         versions: of what decides the figure.
         machine: processor and threads.
         curve: what the log of the fit tells.
+        data: `Source.digest` of the images; nothing where it was not kept.
     """
 
     identity: str
@@ -70,6 +71,7 @@ class Result:
     versions: dict[str, str]
     machine: str
     curve: Curve
+    data: str = ""
 
     @property
     def count(self) -> int:

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from ride.errors import ConfigError
 from ride.experiments.results import Result
 from ride.experiments.sources import Source
 from ride.progress import Bars
@@ -74,9 +75,18 @@ class Row(ABC):
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def result(self, setting: Setting) -> Result | None:
-        """What was measured with the present settings; None if nothing was."""
+        """What was measured with the present settings; None if nothing was.
+
+        Raises:
+            ConfigError: it was on other images.
+        """
         for found in (Result.read(self.file(setting)), setting.known.get(self.key)):
             if found and found.identity == self.identity(setting):
+                if found.data and found.data != setting.source.digest:
+                    raise ConfigError(
+                        f"{self.key} was measured on other images than those of {setting.source.data}: give --out, "
+                        "and --report if it was given, another folder"
+                    )
                 return found
         return None
 

@@ -1,15 +1,18 @@
 """The images of an experiment: which are for training, which for testing, and in which unit rates are given."""
 
+import hashlib
 import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
 from ride.data import Picture, open_pictures, open_plate, open_van_hateren
+from ride.data.sources import image_files
 from ride.data.vanhateren import LOG_UNIT, LogIntensities
 from ride.errors import ConfigError
 from ride.progress import Progress
@@ -21,6 +24,8 @@ NEEDED = {
     "brodatz": "plates of Brodatz, such as D104.gif, in it",
 }
 """What the folder of a data set has."""
+FOLDERS: dict[Kind, tuple[str, ...]] = {"bsds300": ("train", "test"), "vanhateren": (".",)}
+"""Where in it the images lie on which all rows depend."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,23 @@ class Source:
     def held_out(self) -> int:
         """How many training images are held out for early stopping."""
         return {"bsds300": 20, "vanhateren": 1, "deadleaves": 50}[self.kind]
+
+    @cached_property
+    def digest(self) -> str:
+        """A digest of the names and bytes of all image files, by which results of others are known.
+
+        Nothing where images are made, or where each row is about a file of its own.
+
+        Raises:
+            DataError: there are no images.
+        """
+        whole = hashlib.sha256()
+        for folder in FOLDERS.get(self.kind, ()):
+            for path in image_files(Path(self.data or "") / folder):
+                with path.open("rb") as file:
+                    bytes_ = hashlib.file_digest(file, "sha256").hexdigest()
+                whole.update(f"{folder} {path.name} {bytes_}\n".encode())
+        return whole.hexdigest()[:16] if self.kind in FOLDERS else ""
 
     def training(self, progress: Progress | None = None) -> list[Picture]:
         """All training images, those that are held out included."""
