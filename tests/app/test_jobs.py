@@ -1,6 +1,7 @@
 """Jobs report, wait for their turn, end when nobody wants them, and know nothing of each other."""
 
 import threading
+import weakref
 from collections.abc import Iterator
 
 import pytest
@@ -44,7 +45,7 @@ def test_a_job_ends_with_what_it_returns(jobs: Jobs):
 
 
 def test_figures_that_nobody_has_seen_yet_stay():
-    job = Job(SECONDS)
+    job = Job(SECONDS, lambda job: View("done"))
     job.tell(View("one", "figures", value=3))
     job.tell(View("two"))
     seen = next(job.views())
@@ -92,6 +93,24 @@ def test_owners_do_not_stop_each_other(jobs: Jobs):
     jobs.cancel("a")
     assert last(third).said == "third"
     assert last(second).said == "Stopped."
+
+
+def test_a_job_that_waits_ends_at_once(jobs: Jobs):
+    first = Endless()
+    jobs.start("a", first)
+    assert first.begun.wait(SECONDS)
+    work = Endless()
+    kept = weakref.ref(work)
+    waiting = [jobs.start("b", work) for _ in range(5)]
+    del work
+    assert not jobs.cancel("b")
+    # Its views end while the first job still has the only turn, and what it would have done is forgotten.
+    assert [last(job).said for job in waiting] == ["Stopped."] * 5
+    assert kept() is None
+    assert not first.over.is_set()
+    after = jobs.start("b", lambda job: View("after"))
+    jobs.cancel("a")
+    assert last(after).said == "after"
 
 
 def test_the_line_is_bounded(jobs: Jobs):

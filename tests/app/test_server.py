@@ -11,11 +11,14 @@ import pytest
 from tests.app.conftest import SECONDS, App, start
 from tests.cli.conftest import complaint
 
-from ride.app.server import HOST
+from ride.app.server import HOST, _Guarded
 
 
 def ask(app: App, **headers: str) -> tuple[int, str, dict[str, str]]:
-    request = urllib.request.Request(app.address, headers=headers)
+    return answered(urllib.request.Request(app.address, headers=headers))
+
+
+def answered(request: urllib.request.Request) -> tuple[int, str, dict[str, str]]:
     try:
         with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=SECONDS) as answer:
             return answer.status, answer.read().decode(), dict(answer.headers)
@@ -32,6 +35,43 @@ def test_the_page_is_for_this_machine(app: App):
     assert "default-src 'self'" in headers["content-security-policy"]
     for name in ("evil.example", "192.168.0.7", "127.0.0.1.evil.example"):
         assert ask(app, Host=name)[0] == 400
+
+
+def upload(app: App, origin: str | None) -> tuple[int, str]:
+    body = (
+        b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n'
+        b"Content-Type: image/png\r\n\r\nno image\r\n--x--\r\n"
+    )
+    headers = {"Content-Type": "multipart/form-data; boundary=x"} | ({"Origin": origin} if origin else {})
+    request = urllib.request.Request(f"{app.address}gradio_api/upload", body, headers)
+    return answered(request)[:2]
+
+
+def test_the_pages_of_others_send_nothing_here(app: App):
+    own = app.address.rstrip("/")
+    for origin in (
+        "http://evil.example",
+        "null",
+        own.replace("http://", "http://evil.example:"),
+        "http://127.0.0.1:1",
+    ):
+        status, said = upload(app, origin)
+        assert (status, "takes nothing from the pages of others" in said) == (403, True)
+    for same in (own, None):
+        status, said = upload(app, same)
+        assert (status, "a.png" in said) == (200, True)
+
+
+def test_uploads_are_bounded_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    guard = _Guarded(None, most=100)
+    post = {"type": "http", "method": "POST", "path": "/gradio_api/upload", "headers": []}
+    (tmp_path / "one").mkdir()
+    for size, status in ((100, None), (101, 413)):
+        (tmp_path / "one" / "a.png").write_bytes(bytes(size))
+        refused = guard._refused(post)
+        assert (refused and refused[0]) == status
+        assert guard._refused({**post, "path": "/gradio_api/queue/join"}) is None
 
 
 def test_it_listens_to_no_other_address(app: App):
@@ -71,10 +111,14 @@ def test_without_gradio_it_says_how_to_get_it(ride, monkeypatch: pytest.MonkeyPa
     assert "pip install 'ride-density[app]'" in complaint(ride("app", "--port", 0))
 
 
-def test_an_interrupt_ends_it_and_leaves_nothing(tmp_path: Path):
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 0), (signal.SIGTERM, 128 + 15), (signal.SIGHUP, 128 + 1)]
+)
+def test_it_ends_when_it_is_told_to_and_leaves_nothing(tmp_path: Path, number: int, status: int):
     running = start(tmp_path)
-    running.process.send_signal(signal.SIGINT)
-    assert running.process.wait(SECONDS) == 0
+    assert list(tmp_path.glob("ride-app-*"))
+    running.process.send_signal(number)
+    assert running.process.wait(SECONDS) == status
     running.process.communicate()
     assert not list(tmp_path.glob("ride-app-*"))
 

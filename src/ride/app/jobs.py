@@ -32,8 +32,9 @@ class View:
 class Job:
     """One piece of work. It calls `tell` or `check` often; both end it where nobody wants it any more."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, work: "Callable[[Job], View]") -> None:
         self.seconds = seconds
+        self._work: Callable[[Job], View] | None = work
         self._until: float | None = None
         self._stop, self._changed = Event(), Condition()
         self._view: View | None = None
@@ -52,8 +53,13 @@ class Job:
         self.show(view)
 
     def cancel(self) -> None:
-        """Ask the job to end; it does so at its next `check`."""
+        """Ask the job to end; it does so at its next `check`, or at once if its turn has not come."""
         self._stop.set()
+        with self._changed:
+            if self._work:
+                # What it would have worked on is not kept until its place in the line comes.
+                self._work = None
+                self.show(View("Stopped."), ended=True)
 
     @property
     def wanted(self) -> bool:
@@ -80,8 +86,12 @@ class Job:
         finally:
             self.cancel()
 
-    def run(self, work: "Callable[[Job], View]", threads: int) -> None:
-        """Do the work in this thread, and turn what goes wrong into a view."""
+    def run(self, threads: int) -> None:
+        """Do the work in this thread, unless it was cancelled, and turn what goes wrong into a view."""
+        with self._changed:
+            work, self._work = self._work, None
+        if not work:
+            return
         last: View | None = None
         try:
             # A thread of a pool has its own number of torch's threads.
@@ -133,13 +143,13 @@ class Jobs:
                 self._of.pop(owner).cancel()
             if len(self._of) >= self._most:
                 raise ConfigError(f"{self._most} jobs are running or in line here: try again in a few minutes")
-            job = self._of[owner] = Job(self._seconds)
+            job = self._of[owner] = Job(self._seconds, work)
             job.show(View("Waiting for a turn."))
-            self._pool.submit(job.run, work, self._threads)
+            self._pool.submit(job.run, self._threads)
         return job
 
     def cancel(self, owner: str) -> bool:
-        """Stop what this owner has running; whether there was anything."""
+        """Stop what this owner has started; whether it still computes for a moment."""
         with self._lock:
             job = self._of.pop(owner, None)
         if job:

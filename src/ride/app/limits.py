@@ -11,6 +11,7 @@ class Limits:
         side: largest height and width in pixels; of a larger image the middle is taken.
         least: smallest height and width of an image.
         upload_bytes: largest file.
+        kept_bytes: of all files that were uploaded within the last hour, beyond which there are no more.
         upload_pixels: pixels of the largest image that is opened at all.
         hole: missing pixels times chains.
         sweeps: of an inpainting.
@@ -24,6 +25,7 @@ class Limits:
     side: int = 512
     least: int = 16
     upload_bytes: int = 20 * 2**20
+    kept_bytes: int = 500 * 2**20
     upload_pixels: int = 25_000_000
     hole: int = 10_000
     sweeps: int = 200

@@ -2,11 +2,16 @@
 
 import logging
 import os
+import signal
 import socket
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
-from typing import Any
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn
+from urllib.parse import urlsplit
 
 from ride.app.limits import Limits
 from ride.errors import ConfigError
@@ -39,17 +44,37 @@ def serve(port: int, models: tuple[str, ...], limits: Limits, ready: Callable[[s
         ConfigError: gradio is not installed, or the port is taken.
         ModelError: a model cannot be loaded.
         KeyboardInterrupt: somebody has ended it.
+        SystemExit: the system has told it to end, or its terminal was closed.
     """
     if not find_spec("gradio"):
         raise ConfigError("the page needs gradio: pip install 'ride-density[app]'")
     for name in models:
         load(name)
     bound = _bind(port)
-    with bound, tempfile.TemporaryDirectory(prefix="ride-app-", ignore_cleanup_errors=True) as folder:
+    with _told(), bound, tempfile.TemporaryDirectory(prefix="ride-app-", ignore_cleanup_errors=True) as folder:
         # Read by gradio when it is imported, and by what it brings along.
         os.environ["GRADIO_TEMP_DIR"] = folder
         os.environ.update(GRADIO_ANALYTICS_ENABLED="False", HF_HUB_OFFLINE="1", HF_HUB_DISABLE_TELEMETRY="1")
         _run(bound, models, limits, ready)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Leave nothing behind where the system tells the process to end: its usual way would be to end there and then."""
+
+    def end(number: int, frame: FrameType | None) -> NoReturn:
+        raise SystemExit(128 + number)
+
+    before = {}
+    try:
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            # Whoever ignores one of them, as nohup does, wants the page to stay.
+            if signal.getsignal(number) is signal.SIG_DFL:
+                before[number] = signal.signal(number, end)
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _run(bound: socket.socket, models: tuple[str, ...], limits: Limits, ready: Callable[[str], None]) -> None:
@@ -103,18 +128,25 @@ def application(desk: Any) -> Any:
         ),
         css=css(),
     )
-    mounted.add_middleware(_Guarded)
+    mounted.add_middleware(_Guarded, most=desk.limits.kept_bytes)
     mounted.add_middleware(TrustedHostMiddleware, allowed_hosts=NAMES, www_redirect=False)
     return mounted
 
 
 class _Guarded:
-    """Adds headers that keep the browser from other machines."""
+    """Keeps the browser from other machines, and what pages of others send from this one; bounds what is kept."""
 
-    def __init__(self, app: Any) -> None:
-        self.app = app
+    def __init__(self, app: Any, most: int) -> None:
+        self.app, self.most = app, most
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        refused = self._refused(scope)
+        if refused:
+            from starlette.responses import PlainTextResponse
+
+            await PlainTextResponse(refused[1], refused[0])(scope, receive, send)
+            return
+
         async def guarded(message: Any) -> None:
             if message["type"] == "http.response.start":
                 added = {
@@ -126,6 +158,19 @@ class _Guarded:
             await send(message)
 
         await self.app(scope, receive, guarded)
+
+    def _refused(self, scope: Any) -> tuple[int, str] | None:
+        """Status and sentence for a request that is not served."""
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope.get("headers", ())}
+        origin = headers.get("origin")
+        # A browser lets any page send a form to this address, and says from where it is.
+        if origin is not None and urlsplit(origin).netloc != headers.get("host"):
+            return 403, "This page takes nothing from the pages of others."
+        if scope["type"] == "http" and scope["method"] == "POST" and scope["path"].endswith("/upload"):
+            kept = Path(os.environ["GRADIO_TEMP_DIR"])
+            if sum(path.stat().st_size for path in kept.rglob("*") if path.is_file()) > self.most:
+                return 413, "There are too many uploads here: try again in an hour."
+        return None
 
 
 def _bind(port: int) -> socket.socket:
