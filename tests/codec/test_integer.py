@@ -8,24 +8,27 @@ import pytest
 from tests.codec.small import small_model
 
 from ride.codec import bundled_integers, load_integer, load_integer_card, save_integer
-from ride.codec.integer import IntegerLayer, prove
+from ride.codec.integer import IntegerLayer, prove, sums
 from ride.errors import ConfigError, ModelError
 from ride.models.files import load
 
 
 def test_the_bound_is_that_of_the_worst_input():
     weight, largest = np.array([[3, -4], [1, 1]]), np.array([2**40, 2**50])
-    prove("it", weight, largest, np.array([2**53 - 3 * 2**40 - 2**52 - 1, 0]))
+    prove("it", sums(weight, largest, np.array([-(2**53 - 3 * 2**40 - 2**52 - 1), 0])))
     with pytest.raises(ModelError, match="sums of it may reach 2\\^54"):
-        prove("it", weight, largest, np.array([2**53 - 3 * 2**40 - 2**52, 0]))
-    with pytest.raises(ModelError, match="may reach"):
-        # Beyond 64 bits.
-        prove("it", np.array([[2**62, 2**62]]), np.array([2**62, 2**62]), np.array([0]))
+        prove("it", sums(weight, largest, np.array([2**53 - 3 * 2**40 - 2**52, 0])))
+    least = np.iinfo(np.int64).min
+    for numbers in ([2**62, 2**62, 0], [0, least, 0], [0, 0, least]):
+        # Beyond 64 bits, and where they have no absolute value.
+        with pytest.raises(ModelError, match="may reach"):
+            prove("it", sums(np.array([numbers[:2]]), np.array([2**62, 2**62]), np.array(numbers[2:])))
 
 
 def test_models_that_would_round_are_refused():
     model = small_model()
-    layer = model.layers[0]
+    layer, large = model.layers[0], model.head.weight.copy()
+    large[: model.features] <<= 10
     for broken in (
         {"layers": (IntegerLayer(layer.weight << 30, layer.bias),)},
         {"layers": (IntegerLayer(layer.weight, layer.bias << 24),)},
@@ -34,6 +37,11 @@ def test_models_that_would_round_are_refused():
         {"head": replace(model.head, energy=model.head.energy << 12)},
         {"head": replace(model.head, eta=model.head.eta << 20)},
         {"head": replace(model.head, energy_bits=model.head.energy_bits + 30)},
+        # Sums of features stay exact; those of their squares do not.
+        {"head": replace(model.head, weight=large)},
+        {"head": replace(model.head, eta=0 * model.head.eta + np.iinfo(np.int64).max)},
+        {"head": replace(model.head, bias=0 * model.head.bias + np.iinfo(np.int64).min)},
+        {"layers": (IntegerLayer(layer.weight, 0 * layer.bias + np.iinfo(np.int64).max),)},
     ):
         with pytest.raises(ModelError, match=r"exact|no sense"):
             replace(model, **broken)

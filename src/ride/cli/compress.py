@@ -47,7 +47,7 @@ class Command(Together):
         self.start()
 
         from ride.codec import encode_all, load_integer
-        from ride.data.files import stored_bytes
+        from ride.data.stored import stored_bytes
 
         places = targets(self.images, self.out, SUFFIX, self.force)
         model = load_integer(self.model)
@@ -90,7 +90,7 @@ class Command(Together):
 
 def _pixels(source: Path) -> "NDArray[Any]":
     """The pixels of a picture, of integers."""
-    from ride.data.files import stored_pixels
+    from ride.data.stored import stored_pixels
 
     pixels = stored_pixels(source)
     if pixels.dtype.kind != "u":

@@ -19,6 +19,8 @@ from ride.models.neighborhood import Neighborhood
 
 Array = NDArray[np.float64]
 Integers = NDArray[np.int64]
+Unbounded = NDArray[np.object_]
+"""Python's integers."""
 
 
 @dataclass(frozen=True)
@@ -200,20 +202,20 @@ class IntegerModel:
             first = n if number else d
             largest = np.full(first + 2 * n, states)
             largest[:first] = states if number else pixels
-            prove(f"layers.{number}", layer.weight, largest, np.abs(layer.bias) + 2**40)
+            prove(f"layers.{number}", sums(layer.weight, largest, layer.bias) + 2**40)
         head = self.head
         largest = np.full(d + n, states)
         largest[:d] = pixels
-        prove("head", head.weight, largest, np.abs(head.bias) + 2**40)
-        square = 2 ** (2 * scales.FEATURE_BITS)
+        reach = sums(head.weight, largest, head.bias)
+        prove("head", reach + 2**40)
         if (np.abs(head.energy_bits) > 20).any() or (head.inverse < 1).any():
             raise ModelError("the integer model has scales of its mixture that make no sense")
+        # Rounding adds a half at most.
+        squares = ((reach[: self.features] >> (scales.STATE_BITS + scales.HEAD_BITS - scales.FEATURE_BITS)) + 1) ** 2
         half = 2 ** (head.energy_bits + 2 * scales.FEATURE_BITS - scales.LOGIT_BITS - 1)
-        prove("head.energy", head.energy, np.full(self.features, square), np.abs(head.eta) + half)
+        prove("head.energy", sums(head.energy, squares, head.eta) + half)
         # Means minus edges, times the reciprocal.
-        means = head.weight[self.features :].astype(object)
-        reach = np.abs(means) @ largest.astype(object) + np.abs(head.bias[self.features :].astype(object))
-        mean = int(max(reach)) >> (scales.STATE_BITS + scales.HEAD_BITS - scales.LEVEL_BITS)
+        mean = int(max(reach[self.features :])) >> (scales.STATE_BITS + scales.HEAD_BITS - scales.LEVEL_BITS)
         edge = 256 << scales.LEVEL_BITS
         if (mean + edge + 1) * int(head.inverse.max()) >= scales.EXACT // 2:
             raise ModelError("the integer model has means or standard deviations out of the range of exact arithmetic")
@@ -222,13 +224,17 @@ class IntegerModel:
             raise ModelError(f"the integer model has {len(head.eta)} experts, more than exact arithmetic allows")
 
 
-def prove(name: str, weight: Integers, largest: Integers, bias: Integers) -> None:
-    """Raise `ModelError` unless |weight| [R, K] times `largest` [K] plus `bias` [R] stays below 2^53.
+def sums(weight: Integers, largest: Integers | Unbounded, bias: Integers) -> Unbounded:
+    """|weight| [R, K] times `largest` [K] plus |bias| [R], in Python's integers, for the proof must not overflow.
 
     That is the largest size that any partial sum can have, whatever the order of its terms.
     """
-    # Python's integers, for the proof itself must not overflow.
-    worst = np.abs(weight.astype(object)) @ largest.astype(object) + bias.astype(object)
+    worst: Unbounded = abs(weight.astype(object)) @ largest.astype(object) + abs(bias.astype(object))
+    return worst
+
+
+def prove(name: str, worst: Unbounded) -> None:
+    """Raise `ModelError` unless these sizes of sums stay below 2^53."""
     if len(worst) and max(worst) >= scales.EXACT:
         raise ModelError(
             f"the integer model cannot be evaluated exactly: sums of {name} may reach 2^{int(max(worst)).bit_length()}"

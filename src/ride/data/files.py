@@ -22,6 +22,7 @@ LUMA = (0.299, 0.587, 0.114)
 """Weights of red, green and blue in gray: ITU-R BT.601."""
 
 Reader = Callable[[], Picture]
+Check = Callable[[Path, ImageFile.ImageFile], None]
 
 
 def readable(path: Path) -> bool:
@@ -45,42 +46,19 @@ def readers(path: Path, channels: int) -> Iterator[Reader]:
     """
     suffix = path.suffix.lower()
     if suffix == ".npy":
-        yield from _of_array(str(path), partial(_mapped, path), channels)
+        yield from _of_array(str(path), partial(mapped, path), channels)
     elif suffix == ".npz":
         for name, array in _unpacked(path).items():
             yield from _of_array(f"{path}[{name}]", partial(np.asarray, array), channels)
     elif suffix == VAN_HATEREN:
         yield lambda: _fitted(str(path), _van_hateren(path), channels)
     else:
-        yield lambda: _fitted(str(path), _decode(path), channels)
-
-
-def stored_pixels(path: Path) -> NDArray[np.generic]:
-    """The pixels of a picture as they are stored, turned upright: [H, W] or [H, W, 3] of uint8, uint16 or float32.
-
-    Twice as many pixels are read as `Image.MAX_IMAGE_PIXELS` says, 178 million.
-
-    Raises:
-        DataError: the file cannot be read, or some of its pixels' bits cannot; it is named.
-    """
-    return _decode(path, large=True)
-
-
-def stored_bytes(path: Path) -> int:
-    """About how many bytes `stored_pixels` will have, by the header of a file; 0 where it cannot be read."""
-    try:
-        with _naming(path), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(path) as opened:
-                depth = 2 if opened.mode.startswith("I") else 1
-                return opened.width * opened.height * depth * (1 if opened.mode in ("1", "L") or depth > 1 else 3)
-    except DataError:
-        return 0
+        yield lambda: _fitted(str(path), decode(path), channels)
 
 
 @contextmanager
-def _naming(path: Path, large: bool = False) -> Iterator[None]:
-    """Turn what libraries raise about a file into a DataError that names it."""
+def naming(path: Path, large: bool = False) -> Iterator[None]:
+    """Turn what libraries raise about a file into a `DataError` that names it."""
     try:
         yield
     except DataError:
@@ -104,22 +82,36 @@ def _naming(path: Path, large: bool = False) -> Iterator[None]:
         raise DataError(f"cannot read {path}: {why}") from error
 
 
-def _decode(path: Path, large: bool = False) -> NDArray[np.generic]:
-    """The pixels of a picture [H, W] or [H, W, 3]: uint8, uint16 or float32."""
-    with _naming(path, large), warnings.catch_warnings():
+def decode(path: Path, large: bool = False, check: Check | None = None) -> NDArray[np.generic]:
+    """The pixels of a picture, turned upright: [H, W] or [H, W, 3] of uint8, uint16 or float32.
+
+    Args:
+        path: the file.
+        large: read up to twice as many pixels as `Image.MAX_IMAGE_PIXELS` says.
+        check: raises `DataError` for what is not to be read, before it is.
+
+    Raises:
+        DataError: the file cannot be read; it is named.
+    """
+    with naming(path, large), warnings.catch_warnings():
         # Of what is wrong with the metadata only nobody needs to know.
         warnings.simplefilter("ignore")
         if not large:
             warnings.simplefilter("error", Image.DecompressionBombWarning)
         with Image.open(path) as opened:
             _check_depth(path, opened)
-            image = ImageOps.exif_transpose(opened)
+            if check:
+                check(path, opened)
+            # In place, for copies of large images are large.
+            opened.load()
+            ImageOps.exif_transpose(opened, in_place=True)
+            image: Image.Image = opened
         wide = image.mode == "F" or image.mode.startswith("I")
         if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
             whole = image.convert("RGBA")
             if wide or whole.getchannel("A").getextrema() != (255, 255):
                 raise DataError(f"{path} has transparent pixels; flatten it onto a background first")
-            image = whole.convert("RGB")
+            image = image.getchannel(0) if image.mode == "LA" else whole.convert("RGB")
         if image.mode == "F":
             return np.asarray(image, dtype=np.float32)
         if wide:
@@ -127,13 +119,15 @@ def _decode(path: Path, large: bool = False) -> NDArray[np.generic]:
             if integers.min() < 0 or integers.max() > 65535:
                 raise DataError(f"{path} has integers outside 0 to 65535; store it with 8 or 16 bits")
             return integers.astype(np.uint16)
-        return np.asarray(image.convert("L" if image.mode in ("1", "L") else "RGB"))
+        mode = "L" if image.mode in ("1", "L") else "RGB"
+        return np.asarray(image if image.mode == mode else image.convert(mode))
 
 
 def _check_depth(path: Path, opened: ImageFile.ImageFile) -> None:
     """Refuse what Pillow would cut down to 8 bits, and integers whose range nobody knows."""
-    depths = str([tile[3] for tile in opened.tile])
-    if opened.mode.startswith("RGB") and (";16" in depths or "65535" in depths):
+    # BGR;16 has 5, 6 and 5 bits.
+    depths = str([tile[3] for tile in opened.tile]).replace("BGR;16", "")
+    if not opened.mode.startswith("I") and (";16" in depths or "65535" in depths):
         raise DataError(f"{path} has 16 bits in each of its colours, of which 8 would be lost; use .npy")
     if opened.mode == "I" and ";32" in depths:
         raise DataError(f"{path} has 32-bit integers; store it with 8 or 16 bits")
@@ -141,7 +135,7 @@ def _check_depth(path: Path, opened: ImageFile.ImageFile) -> None:
 
 def _van_hateren(path: Path) -> NDArray[np.generic]:
     """A raw image of the van Hateren collection: 1024 x 1536 unsigned 16-bit big-endian integers."""
-    with _naming(path):
+    with naming(path):
         content = path.read_bytes()
     wanted = 2 * VAN_HATEREN_SHAPE[0] * VAN_HATEREN_SHAPE[1]
     if len(content) != wanted:
@@ -149,9 +143,9 @@ def _van_hateren(path: Path) -> NDArray[np.generic]:
     return np.frombuffer(content, dtype=">u2").reshape(VAN_HATEREN_SHAPE).astype(np.uint16)
 
 
-def _mapped(path: Path) -> NDArray[np.generic]:
-    """The array of an .npy, of which what is looked at is read."""
-    with _naming(path):
+def mapped(path: Path) -> NDArray[np.generic]:
+    """The array of an .npy, of which what is looked at is read; raises `DataError` where it cannot be."""
+    with naming(path):
         array = np.load(path, mmap_mode="r", allow_pickle=False)
         if not isinstance(array, np.ndarray):
             array.close()
@@ -161,7 +155,7 @@ def _mapped(path: Path) -> NDArray[np.generic]:
 
 def _unpacked(path: Path) -> dict[str, NDArray[np.generic]]:
     """All arrays of an .npz."""
-    with _naming(path), path.open("rb") as file:
+    with naming(path), path.open("rb") as file:
         members = np.load(file, allow_pickle=False)
         if isinstance(members, np.ndarray):
             raise DataError(f"cannot read {path}: it holds a single array; name it .npy")
