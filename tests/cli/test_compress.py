@@ -1,6 +1,7 @@
 """`ride quantize`, `compress`, `info` and `decompress`, as a person types them."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,10 @@ import pytest
 from PIL import Image
 from tests.cli.conftest import Ran, complaint, run_apart
 from tests.codec.small import smooth_image
+
+from ride.cli.compressed import written_like
+from ride.codec import parse
+from ride.errors import OutputError
 
 Ride = Callable[..., Ran]
 
@@ -58,7 +63,9 @@ def test_colour_with_models_of_ones_own(ride: Ride, model: Path, tmp_path: Path)
         assert "a code of at most" in ran.out
     integers = tmp_path / "integers.safetensors"
     colours = (tmp_path / "given1", tmp_path / "given2")
-    assert ride("quantize", model, "--colours", *colours, "--out", integers).status == 0
+    ran = ride("quantize", model, "--colours", *colours, "--out", integers)
+    assert ran.status == 0
+    coloured = ran.out.rpartition(", in colour ")[2].strip()
     ran = ride("quantize", colours[1], "--data", folder, "--out", tmp_path / "blue.safetensors")
     assert "bit/px on 2,340 pixels of 3 images" in ran.out
     photo, packed = folder / "0.png", folder / "0.ride"
@@ -66,6 +73,7 @@ def test_colour_with_models_of_ones_own(ride: Ride, model: Path, tmp_path: Path)
     assert ride("decompress", packed, "--model", integers, "-o", tmp_path / "back.png").status == 0
     assert np.array_equal(pixels_of(tmp_path / "back.png"), pixels_of(photo))
     assert "RGB, 8 bits" in ride("info", packed).out
+    assert json.loads(ride("info", packed, "--json").out)["digest"] == coloured
     gray = ride("quantize", model, "--colours", model, colours[1], "--out", tmp_path / "no.safetensors")
     assert "two models of colours" in complaint(gray)
     assert "codes no image alone" in complaint(
@@ -174,6 +182,63 @@ def test_damage_is_refused_or_cut_out(ride: Ride, photo: Path, tmp_path: Path):
     assert np.array_equal(pixels_of(out), expected)
 
 
+def test_an_image_is_not_replaced_by_damage(ride: Ride, photo: Path, tmp_path: Path):
+    assert ride("compress", photo, "--tile", 16).status == 0
+    packed, out = tmp_path / "photo.ride", tmp_path / "out.png"
+    packed.write_bytes(packed.read_bytes()[: parse(packed.read_bytes(), None).start])
+    out.write_bytes(photo.read_bytes())
+    ran = ride("decompress", packed, "--out", out, "--salvage", "--force")
+    assert "nothing was written: all its tiles are damaged" in complaint(ran)
+    assert out.read_bytes() == photo.read_bytes()
+
+
+def test_files_are_not_written_over_each_other(ride: Ride, photo: Path, tmp_path: Path):
+    other = tmp_path / "photo.bmp"
+    Image.fromarray(smooth_image(20, 24)).save(other)
+    away, own = tmp_path / "away", tmp_path / "own.ride"
+    away.symlink_to(tmp_path)
+    own.write_bytes(photo.read_bytes())
+    for second in (other, away / "photo.bmp", tmp_path / "away" / ".." / tmp_path.name / "photo.bmp"):
+        assert "would be written to one" in complaint(ride("compress", photo, second))
+    assert "would be overwritten by what is made" in complaint(ride("compress", own, "--force", "--out", own))
+    assert not (tmp_path / "photo.ride").exists()
+
+
+def test_a_file_that_comes_meanwhile_stays(photo: Path, tmp_path: Path):
+    target = tmp_path / "photo.ride"
+
+    def write_late() -> None:
+        with written_like(photo, target, force=False) as temporary:
+            temporary.write_bytes(b"ours")
+            target.write_bytes(b"theirs")
+
+    with pytest.raises(OutputError, match="--force"):
+        write_late()
+    assert target.read_bytes() == b"theirs"
+    photo.chmod(0o600)
+    with written_like(photo, target, force=True) as temporary:
+        temporary.write_bytes(b"ours")
+    assert (target.read_bytes(), target.stat().st_mode & 0o777) == (b"ours", 0o600)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["photo.png", "photo.ride"]
+
+
+def test_arrays_there_and_back(ride: Ride, tmp_path: Path):
+    pixels = np.random.default_rng(0).integers(0, 65536, (9, 8, 3), dtype=np.uint16)
+    np.save(tmp_path / "deep.npy", pixels)
+    assert ride("compress", tmp_path / "deep.npy").status == 0
+    assert "--out a name in .npy" in complaint(ride("decompress", tmp_path / "deep.ride"))
+    assert ride("decompress", tmp_path / "deep.ride", "--out", tmp_path / "back.npy").status == 0
+    assert np.array_equal(np.load(tmp_path / "back.npy"), pixels)
+
+
+def test_files_longer_than_they_say_are_not_read(ride: Ride, photo: Path, tmp_path: Path):
+    assert ride("compress", photo).status == 0
+    packed = tmp_path / "photo.ride"
+    os.truncate(packed, 2**40)
+    for command in (("decompress", "--force"), ("info",)):
+        assert "longer than its header allows" in complaint(ride(*command, packed))
+
+
 def test_what_does_not_come_back_is_not_written(
     ride: Ride, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -181,6 +246,12 @@ def test_what_does_not_come_back_is_not_written(
     assert "nothing was written" in complaint(ride("compress", photo))
     assert not (tmp_path / "photo.ride").exists()
     assert ride("compress", photo, "--no-verify").status == 0
+
+
+@pytest.mark.parametrize("command", ["compress", "decompress"])
+def test_no_files_are_a_mistake(ride: Ride, command: str):
+    ran = ride(command)
+    assert (ran.status, ran.err) == (2, "ride: error: give at least one file\n")
 
 
 def test_bad_input_is_one_line(ride: Ride, photo: Path, tmp_path: Path):
@@ -193,6 +264,7 @@ def test_bad_input_is_one_line(ride: Ride, photo: Path, tmp_path: Path):
         (("compress", floats), "float32"),
         (("compress", photo, "--out", tmp_path / "a.png"), "must end in .ride"),
         (("compress", photo, photo.with_name("b.png"), "--out", tmp_path / "a.ride"), "folder"),
+        (("compress", photo, "--out", tmp_path / "no" / "a.ride"), "there is no directory"),
         (("compress", photo, "--out", tmp_path / "there.ride"), "--force"),
         (("compress", photo, "--tile", 8), "16 to 1024"),
         (("compress", photo, "--model", tmp_path / "none"), "ride quantize"),

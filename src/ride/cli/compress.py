@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from tyro.conf import Positional, arg
 
-from ride.atomic import write_bytes
-from ride.cli.compressed import Together, of_total, targets
+from ride.cli.compressed import Together, of_total, targets, written_like
 from ride.errors import CodecError, DataError
 
 if TYPE_CHECKING:
@@ -19,15 +18,17 @@ SUFFIX = ".ride"
 
 @dataclass(frozen=True, kw_only=True)
 class Command(Together):
-    """Compress images without loss: photographs of 8 bits in gray or colour, smaller than any codec in common use.
+    """Compress images without loss: photographs of 8 bits in gray or colour, most of them in fewer bytes than JPEG XL.
 
     Each IMAGE becomes IMAGE.ride beside it, or in the folder --out; the image itself is left alone. What is written
     has been decompressed and compared first. Many images are faster than one by one. Only pixels are kept, upright: no
-    metadata, colour profile or resolution. Images of 16 bits are kept whole too, but the models were made for 8.
+    metadata, colour profile or resolution. A file of which something else would be lost, such as several images, more
+    bits or other colours than gray and RGB, is refused. Images of 16 bits are kept whole too, but the models were made
+    for 8.
     """
 
     images: Annotated[Positional[tuple[Path, ...]], arg(metavar="IMAGE...", help_behavior_hint="(required)")]
-    """The images: gray or RGB, 8 or 16 bits."""
+    """The images: gray or RGB, 8 or 16 bits; RGB of 16 bits as .npy."""
     out: Annotated[Path | None, arg(aliases=["-o"])] = None
     """File to write, .ride, for a single image; or a folder that exists."""
     model: str = "bsds300"
@@ -49,7 +50,7 @@ class Command(Together):
         from ride.codec import encode_all, load_integer
         from ride.data.stored import stored_bytes
 
-        places = targets(self.images, self.out, SUFFIX, self.force)
+        places = targets(self.images, self.out, (SUFFIX,), self.force)
         model = load_integer(self.model)
         sizes = []
         with self.together("compressing", len(places)) as (progress, say):
@@ -62,7 +63,8 @@ class Command(Together):
                     data = next(files)
                 except CodecError as error:
                     raise CodecError(f"cannot compress {source}, and nothing was written: {error}") from error
-                write_bytes(target, data)
+                with written_like(source, target, self.force) as temporary:
+                    temporary.write_bytes(data)
                 sizes.append(self._said(source, target, data, say))
         self.give({"files": sizes, "model": model.digest[:8].hex()})
 
@@ -85,6 +87,7 @@ class Command(Together):
             "bytes": len(data),
             "bits_per_pixel": bits,
             "verified": self.verify,
+            "model": info.model.hex(),
         }
 
 

@@ -1,11 +1,14 @@
 """Compressed files as arguments, where what is made of them goes, and how it is told."""
 
+import os
+import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from ride.cli.options import Options, counted
+from ride.atomic import replacing
+from ride.cli.options import Options, UsageError, counted
 from ride.errors import CodecError, ConfigError, OutputError
 from ride.progress import Progress
 
@@ -45,33 +48,75 @@ def claimed(path: Path) -> int:
 
 
 def read_compressed(path: Path) -> bytes:
-    """The bytes of a file; raises `CodecError` where it cannot be read."""
+    """The bytes of a file, of which no more are read than one with its header can have.
+
+    Raises:
+        CodecError: it cannot be read, or is no such file.
+    """
+    from ride.codec.container import HEADER, MAGIC, most_bytes
+
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            head = file.read(HEADER.size)
+            if not head.startswith(MAGIC):
+                raise CodecError(f"cannot read {path}: this is no image that ride has compressed")
+            if path.is_file() and path.stat().st_size > most_bytes(head):
+                raise CodecError(f"cannot read {path}: it is longer than its header allows, and so damaged")
+            return head + file.read()
     except OSError as error:
         raise CodecError(f"cannot read {path}: {error.strerror}") from error
 
 
-def targets(sources: tuple[Path, ...], out: Path | None, suffix: str, force: bool) -> dict[Path, Path]:
-    """Where each of the sources goes, checked before any work: beside it, or where `out` says.
+def targets(sources: tuple[Path, ...], out: Path | None, suffixes: tuple[str, ...], force: bool) -> dict[Path, Path]:
+    """Where each of the sources goes, checked before any work: beside it with the first suffix, or where `out` says.
 
     Raises:
-        ConfigError: `out` is no folder for several, or has another suffix, or two sources would go into one file.
-        OutputError: a file is there, and `force` is not.
+        UsageError: there are no sources.
+        ConfigError: `out` is no folder for several, or has another suffix, two sources would go into one file, or one
+            over another.
+        OutputError: a file is there, and `force` is not, or a folder is missing.
     """
+    if not sources:
+        raise UsageError("give at least one file")
     places = {}
     for source in sources:
         if out is None or out.is_dir():
-            target = (out or source.parent) / f"{source.stem}{suffix}"
+            target = (out or source.parent) / f"{source.stem}{suffixes[0]}"
         elif len(sources) > 1:
             raise ConfigError(f"--out must be a folder that exists for {len(sources)} files, not {out}")
-        elif out.suffix.lower() != suffix:
-            raise ConfigError(f"cannot write {out}: its name must end in {suffix}")
+        elif out.suffix.lower() not in suffixes:
+            raise ConfigError(f"cannot write {out}: its name must end in {' or '.join(suffixes)}")
         else:
             target = out
-        if target.exists() and not force:
-            raise OutputError(f"{target} exists: give --force to overwrite it, or another --out")
+        if not target.parent.is_dir():
+            raise OutputError(f"cannot write {target}: there is no directory {target.parent}")
+        _check_free(target, force)
         places[source] = target
-    if len(set(places.values())) < len(places):
+    # One file may have many names.
+    files = [os.path.realpath(target) for target in places.values()]
+    if len(set(files)) < len(files):
         raise ConfigError("two of the files would be written to one: give them to different folders with --out")
+    for source in sources:
+        if os.path.realpath(source) in files:
+            raise ConfigError(f"{source} would be overwritten by what is made of the files: give another --out")
     return places
+
+
+@contextmanager
+def written_like(source: Path, target: Path, force: bool) -> Iterator[Path]:
+    """Yield a temporary file that becomes `target`, to be read by whom `source` is.
+
+    Raises:
+        OutputError: it cannot be written, or has come into being since `targets`, and `force` is not.
+    """
+    with replacing(target) as temporary:
+        yield temporary
+        _check_free(target, force)
+        # Not every file system has such a thing.
+        with suppress(OSError):
+            shutil.copymode(source, temporary)
+
+
+def _check_free(target: Path, force: bool) -> None:
+    if target.exists() and not force:
+        raise OutputError(f"{target} exists: give --force to overwrite it, or another --out")

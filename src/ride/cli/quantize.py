@@ -55,6 +55,8 @@ class Command(Options):
             card["loss"] = asdict(loss)
             self.say(str(loss))
         save_integer(integers, out, card)
-        name = integers.digest[:8].hex()
-        self.say(f"wrote {out}, the integer model {name}")
-        self.give({"written": [str(out)], "digest": name, "loss": asdict(loss) if loss else None})
+        # What files call it, in gray and in colour.
+        name, coloured = integers.name(1).hex(), integers.name(3).hex()
+        self.say(f"wrote {out}, the integer model {name}" + (f", in colour {coloured}" if self.colours else ""))
+        result = {"written": [str(out)], "digest": name, "loss": asdict(loss) if loss else None}
+        self.give(result | ({"colour_digest": coloured} if self.colours else {}))

@@ -163,8 +163,8 @@ def parse(data: bytes, most_pixels: int | None) -> Info:
     # In Python's integers, before anything of that size is made.
     if most_pixels is not None and rows * columns * planes > most_pixels:
         raise CodecError(
-            f"the file claims {rows} x {columns} pixels, in all channels more than the {most_pixels:,} allowed:"
-            " allow more if you trust it"
+            f"the file claims {rows} x {columns} pixels, in all channels more than the {most_pixels:,} allowed: "
+            "allow more (most_pixels, --most-pixels in the shell) if you trust it"
         )
     count = planes * ceil(rows / side) * ceil(columns / side)
     end = HEADER.size + count * ENTRY.size
@@ -190,6 +190,18 @@ def claimed_bytes(head: bytes) -> int:
         return 0
     _, _, depth, channels, places, rows, columns, _, _ = HEADER.unpack_from(head)
     return int(rows * columns * channels * _bytes(depth, places))
+
+
+def most_bytes(head: bytes) -> int:
+    """How long a whole file can be at most, by its beginning: as long as with all tiles raw."""
+    if len(head) < HEADER.size:
+        return len(head)
+    _, _, depth, channels, places, rows, columns, side, _ = HEADER.unpack_from(head)
+    planes = channels * _bytes(depth, places)
+    tiles = planes * ceil(rows / max(1, side)) * ceil(columns / max(1, side))
+    # A list of levels is shorter than twice its bits.
+    lists = LISTED.size + 2 * ALL // 8 if places else 0
+    return int(HEADER.size + tiles * ENTRY.size + lists + CHECKSUM.size + rows * columns * planes)
 
 
 def _bytes(depth: int, places: int) -> int:

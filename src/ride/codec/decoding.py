@@ -19,8 +19,8 @@ from ride.progress import Progress, part_of
 
 Levels = NDArray[np.uint8]
 Box = tuple[slice, slice]
-MOST_PIXELS = 2**28
-"""What `decode` believes a file, unless told otherwise."""
+MOST_PIXELS = 2**30
+"""What `decode` believes a file, unless told otherwise: more than what `ride compress` reads of a picture."""
 
 
 def decode(
