@@ -19,7 +19,7 @@ COMMANDS = {
     "sample": "draw images from a model: texture synthesis",
     "inpaint": "fill holes by draws from the posterior of a model",
     "texture": "learn one texture and draw more of it",
-    "compress": "store gray images without loss in fewer bytes than other codecs",
+    "compress": "store images without loss, most in fewer bytes than other codecs",
     "decompress": "bring back the images that compress has stored",
     "info": "what a compressed file holds",
     "train": "fit a model to your images",
