@@ -12,7 +12,7 @@ from tests.codec.reference_file import read_file
 from tests.codec.small import colour_model, rough_tables, small_model, smooth_image
 from tests.codec.test_images import FUZZ
 
-from ride.codec import decode, encode, load_integer, parse, salvage, save_integer
+from ride.codec import decode, encode, encoding, load_integer, parse, salvage, save_integer
 from ride.codec.colour import ColourPlanes
 from ride.codec.container import Kind
 from ride.codec.encoding import encode_all
@@ -71,6 +71,15 @@ def test_a_plane_is_coded_alone_where_that_is_shorter():
     data = encode(with_levels, other)
     assert Kind.ALONE_OF_LEVELS in [tile.kind for tile in parse(data, None).tiles]
     assert read_file(other, data) == with_levels.tolist()
+
+
+def test_no_model_is_asked_about_constant_planes(monkeypatch: pytest.MonkeyPatch):
+    """Those of gray images in three channels."""
+    monkeypatch.setattr(encoding, "implied", None)
+    gray = np.repeat(smooth_image(20, 20)[..., None], 3, axis=2)
+    data = encode(gray, MODEL)
+    assert [tile.kind for tile in parse(data, None).tiles] == [Kind.MODEL, Kind.CONSTANT, Kind.CONSTANT]
+    assert np.array_equal(decode(data, MODEL), gray)
 
 
 def test_one_model_reads_what_it_wrote_with_and_without_those_of_colours():

@@ -14,7 +14,7 @@ from ride.codec.decoding import parts_of
 from ride.codec.integer import IntegerModel
 from ride.codec.integer_files import load_integer
 from ride.codec.planes import Layout, layout_of, listed, split
-from ride.codec.tiles import Coded, Given, implied, shortest
+from ride.codec.tiles import Coded, Given, constant, implied, shortest
 from ride.codec.together import grouped, in_rounds
 from ride.codec.turns import TURNS
 from ride.errors import CodecError, ConfigError
@@ -162,8 +162,10 @@ def _encoded(
 def _chosen(tiles: list[_Tile], first: IntegerModel) -> list[_Tile]:
     """The same tiles, those of which parts say that the model of the first plane codes them better with that one."""
     chosen = list(tiles)
-    for model, own in grouped([tile.model for tile in tiles]):
-        if not model.neighborhood.given:
+    for model, of_model in grouped([tile.model for tile in tiles]):
+        # No model codes a tile of one level.
+        own = [k for k in of_model if not constant(tiles[k].pixels)]
+        if not model.neighborhood.given or not own:
             continue
         parts = [part for k in own for part in _parts(tiles[k].pixels)]
         given = [part for k in own for part in zip(*map(_parts, tiles[k].given), strict=True)]

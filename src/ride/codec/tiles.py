@@ -69,9 +69,14 @@ def implied(model: IntegerModel, tiles: list[Levels], given: list[Given]) -> lis
     return [intervals.bits for intervals in find_intervals(model, tiles, plans)]
 
 
+def constant(tile: Levels) -> bool:
+    """Whether all pixels have the same level."""
+    return bool((tile == tile[0, 0]).all())
+
+
 def without_model(tile: Levels) -> Coded:
     """A tile in the shortest way that needs no model."""
-    if (tile == tile[0, 0]).all():
+    if constant(tile):
         return Coded(Kind.CONSTANT, bytes([tile[0, 0]]))
     return min(Coded(Kind.RAW, tile.tobytes()), Coded(Kind.DEFLATED, deflate(tile)), key=lambda one: len(one.stream))
 
