@@ -101,10 +101,27 @@ def test_many_images_and_a_model_of_ones_own(ride: Ride, model: Path, photos: Pa
     assert "the given one is another" in complaint(ride("decompress", other, "--model", integers))
 
 
+def test_what_cannot_be_compressed_is_left_out(ride: Ride, photo: Path, tmp_path: Path):
+    text, other = tmp_path / "text.png", tmp_path / "other.png"
+    text.write_bytes(b"no image")
+    other.write_bytes(photo.read_bytes())
+    ran = ride("compress", photo, text, other, "--json")
+    assert ran.status == 1
+    first, last = ran.err.splitlines()
+    assert first.startswith(f"ride: left out: cannot read {text}: ")
+    assert last == "ride: error: 1 file of 3 could not be compressed; the others are"
+    done = json.loads(ran.out)
+    assert [file["source"] for file in done["files"]] == [str(photo), str(other)]
+    assert len(done["left_out"]) == 1
+    assert ride("decompress", tmp_path / "other.ride", "--out", tmp_path / "back.png").status == 0
+    assert np.array_equal(pixels_of(tmp_path / "back.png"), pixels_of(photo))
+
+
 def test_an_error_leaves_the_files_before_it(ride: Ride, photo: Path, tmp_path: Path):
     text = tmp_path / "text.png"
     text.write_bytes(b"no image")
-    assert f"cannot read {text}" in complaint_after(ride("compress", photo, text), "photo.ride")
+    assert f"cannot read {text}" in complaint(ride("compress", text))
+    assert ride("compress", photo).status == 0
     packed, broken = tmp_path / "photo.ride", tmp_path / "broken.ride"
     broken.write_bytes(packed.read_bytes()[:-1])
     (tmp_path / "out").mkdir()

@@ -1,6 +1,8 @@
 """`ride compress`."""
 
-from collections.abc import Callable
+import sys
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -8,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from tyro.conf import Positional, arg
 
 from ride.cli.compressed import Together, of_total, targets, written_like
+from ride.cli.options import counted
 from ride.errors import CodecError, DataError
 
 if TYPE_CHECKING:
@@ -21,10 +24,10 @@ class Command(Together):
     """Compress images without loss: photographs of 8 bits in gray or colour, most of them in fewer bytes than JPEG XL.
 
     Each IMAGE becomes IMAGE.ride beside it, or in the folder --out; the image itself is left alone. What is written
-    has been decompressed and compared first. Many images are faster than one by one. Only pixels are kept, upright: no
-    metadata, colour profile or resolution. A file of which something else would be lost, such as several images, more
-    bits or other colours than gray and RGB, is refused. Images of 16 bits are kept whole too, but the models were made
-    for 8.
+    has been decompressed and compared first. Many images are faster than one by one; files that cannot be compressed
+    are named, and the others are. Only pixels are kept, upright: no metadata, colour profile or resolution. A file of
+    which something else would be lost, such as several images, more bits or other colours than gray and RGB, is
+    refused. Images of 16 bits are kept whole too, but the models were made for 8.
     """
 
     images: Annotated[Positional[tuple[Path, ...]], arg(metavar="IMAGE...", help_behavior_hint="(required)")]
@@ -53,20 +56,27 @@ class Command(Together):
         places = targets(self.images, self.out, (SUFFIX,), self.force)
         model = load_integer(self.model)
         sizes = []
+        taken: deque[Path] = deque()
+        refused: list[DataError] = []
         with self.together("compressing", len(places)) as (progress, say):
             total = sum(map(stored_bytes, places)) * (2 if self.verify else 1) if progress else 0
-            pixels = map(_pixels, places)
+            pixels = _readable(places, taken, refused)
             tell = of_total(progress, total)
             files = encode_all(pixels, model, side=self.tile, turns=self.turns, verify=self.verify, progress=tell)
-            for source, target in places.items():
-                try:
-                    data = next(files)
-                except CodecError as error:
-                    raise CodecError(f"cannot compress {source}, and nothing was written: {error}") from error
-                with written_like(source, target, self.force) as temporary:
+            while (data := _next(files, taken)) is not None:
+                source = taken.popleft()
+                with written_like(source, places[source], self.force) as temporary:
                     temporary.write_bytes(data)
-                sizes.append(self._said(source, target, data, say))
-        self.give({"files": sizes, "model": model.digest[:8].hex()})
+                sizes.append(self._said(source, places[source], data, say))
+        if refused and len(places) == 1:
+            raise refused[0]
+        for error in refused:
+            print(f"ride: left out: {error}", file=sys.stderr)
+        self.give({"files": sizes, "model": model.digest[:8].hex(), "left_out": list(map(str, refused))})
+        if refused:
+            raise DataError(
+                f"{counted(len(refused), 'file')} of {len(places)} could not be compressed; the others are"
+            )
 
     def kept(self) -> str:
         """Say what is there."""
@@ -89,6 +99,26 @@ class Command(Together):
             "verified": self.verify,
             "model": info.model.hex(),
         }
+
+
+def _readable(sources: Iterable[Path], taken: "deque[Path]", refused: list[DataError]) -> "Iterator[NDArray[Any]]":
+    """The pixels of those files that can be compressed, which go into `taken`; why others cannot, into `refused`."""
+    for source in sources:
+        try:
+            pixels = _pixels(source)
+        except DataError as error:
+            refused.append(error)
+            continue
+        taken.append(source)
+        yield pixels
+
+
+def _next(files: Iterator[bytes], taken: "deque[Path]") -> bytes | None:
+    """The code of the first image that was taken, None where there are no more."""
+    try:
+        return next(files, None)
+    except CodecError as error:
+        raise CodecError(f"cannot compress {taken[0]}, and nothing was written: {error}") from error
 
 
 def _pixels(source: Path) -> "NDArray[Any]":
