@@ -40,7 +40,7 @@ class Command(Together):
     """Side of the tiles, 16 to 1024, which are coded independently: damage to a file costs the tile that it hits."""
     turns: int = 1
     """Try each tile in so many of the 8 ways to flip and transpose it, and keep the shortest: 8 takes about 8 times as
-    long to compress and no longer to decompress. It gains little on most images, and much where a model fails."""
+    long to compress and no longer to decompress, and gains little on most images."""
     verify: bool = True
     """Decompress and compare before writing (--no-verify saves the time)."""
     force: bool = False
