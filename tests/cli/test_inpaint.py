@@ -6,10 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 from PIL import Image
 from tests.cli.conftest import Ran, complaint, run_apart, shape_of
 from tests.cli.test_interrupt import interrupting
+
+from ride.models.files import save
+from ride.models.ride import RIDE, RIDEConfig
 
 Ride = Callable[..., Ran]
 
@@ -102,6 +106,50 @@ def test_an_interrupt_leaves_the_picture_and_the_chains(
     in_parts = np.load(out)
     assert ride(*words).status == 0
     assert np.array_equal(np.load(out), in_parts)
+
+
+@pytest.fixture
+def colour_model(tmp_path: Path) -> Path:
+    """A model of three channels."""
+    torch.manual_seed(0)
+    tiny = RIDE(RIDEConfig(channels=3, hidden=3, components=2, scales=2, features=2))
+    tiny.fit_whitening([torch.rand(2, 12, 12, 3)])
+    path = tmp_path / "colours.safetensors"
+    save(tiny, path, {"made": "at random"})
+    return path
+
+
+@pytest.mark.parametrize("end", ["png", "npy"])
+def test_an_image_has_the_channels_of_the_model(
+    ride: Ride, model: Path, colour_model: Path, photo: Path, tmp_path: Path, end: str
+):
+    gray = pixels_of(photo)
+    tinted = np.dstack([gray, gray, gray])
+    tinted[39, 0, 2] ^= 1
+    names = [tmp_path / f"{name}.{end}" for name in ("gray", "stored-in-rgb", "tinted")]
+    for path, pixels in zip(names, (gray, np.dstack([gray, gray, gray]), tinted), strict=True):
+        if end == "png":
+            Image.fromarray(pixels).save(path)
+        else:
+            np.save(path, pixels)
+    outs = [tmp_path / "a.png", tmp_path / "b.png", tmp_path / "c.png"]
+    # A mask may be of any kind.
+    Image.fromarray(np.dstack([holes(), holes(), 0 * holes()])).save(tmp_path / "yellow.png")
+
+    def fill(by: Path, image: Path, out: Path) -> Ran:
+        return ride("inpaint", by, image, "--mask", tmp_path / "yellow.png", "--sweeps", 1, "--out", out)
+
+    for image, out in zip(names[:2], outs, strict=False):
+        assert fill(model, image, out).status == 0
+    assert np.array_equal(pixels_of(outs[0]), pixels_of(outs[1]))
+    said = complaint(fill(model, names[2], outs[2]))
+    assert f"{names[2]} is in colour and {model} is for gray images: convert the image to gray first" in said
+    said = complaint(fill(colour_model, names[0], outs[2]))
+    assert f"{names[0]} is gray and {colour_model} is for colours: convert the image to RGB" in said
+    assert not list(tmp_path.glob("c*.png"))
+    assert fill(colour_model, names[2], outs[2]).status == 0
+    hole = holes() != 0
+    assert np.array_equal(pixels_of(outs[2])[~hole], tinted[~hole])
 
 
 def test_bad_input_is_one_line(ride: Ride, model: Path, photo: Path, mask: Path, tmp_path: Path):

@@ -34,7 +34,7 @@ class Command(Options):
     """
 
     sources: Annotated[Positional[tuple[str, ...]], arg(metavar="[MODEL] IMAGE", help_behavior_hint="(required)")]
-    """The model (bsds300 unless given) and the image: 8 bits, gray for a model of gray images."""
+    """The model (bsds300 unless given) and the image: 8 bits, gray for a model of gray images, RGB for one of RGB."""
     mask: Path
     """An image of the same size: white, or any value but 0, where pixels are missing."""
     out: Path = Path("inpainted.png")
@@ -69,7 +69,7 @@ class Command(Options):
         from ride.models.files import load
 
         model = load(name).to(device)
-        picture = self._one(source, model.config.channels)
+        picture = self._image(source, model.config.channels, name)
         if picture.levels == 65536 and out.suffix.lower() == ".png":
             raise DataError(f"{source} has 16 bits and a .png here 8: give --out a name in .npy, or convert the image")
         mask = self._mask()
@@ -91,6 +91,27 @@ class Command(Options):
         if len(pictures) != 1:
             raise DataError(f"{source} has more than one image: name one")
         return pictures[0]
+
+    def _image(self, source: str, channels: int, name: str) -> "Picture":
+        """The image as it is stored: converted, its known pixels would not come back unchanged."""
+        if channels not in (1, 3):
+            return self._one(source, channels)
+        gray = self._one(source, 1)
+        try:
+            coloured = self._one(source, 3)
+        except DataError:
+            # All other faults it would have had as gray, too.
+            if channels == 1:
+                return gray
+            raise DataError(
+                f"{source} is gray and {name} is for colours: convert the image to RGB, or name a MODEL of 1 channel"
+            ) from None
+        if channels == 1 and (coloured.pixels != coloured.pixels[..., :1]).any():
+            raise DataError(
+                f"{source} is in colour and {name} is for gray images: convert the image to gray first,"
+                " or name a MODEL of 3 channels"
+            )
+        return coloured if channels == 3 else gray
 
     def _mask(self) -> "torch.Tensor":
         import torch
