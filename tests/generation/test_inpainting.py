@@ -1,6 +1,9 @@
 """Inpainting: the right posterior, at once or block by block, resumed or not, for holes anywhere."""
 
+import json
 import math
+import pkgutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -161,6 +164,47 @@ def test_chains_go_on_bit_for_bit(flips: bool, tmp_path: Path, monkeypatch: pyte
     assert torch.equal(longer.draws, filled(model, 9, chains=2, flips=flips).draws)
     with pytest.raises(ConfigError, match=r"settings|another"):
         filled(model, 9, chains=3, flips=flips, directory=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("place", "after", "kept"),
+    [
+        ("ride.generation.inpainting.update", 0, 0),
+        ("ride.generation.inpainting.update", 14, 3),
+        # Of the images so far: before the end of the third sweep, and in between the sweep and its line.
+        ("ride.generation.inpainting._Chains._log_density", 3, 2),
+        ("ride.training.run.Run.log", 2, 3),
+        ("ride.training.run.Run.save", 0, 6),
+    ],
+)
+def test_an_interrupt_loses_no_whole_sweep(
+    place: str, after: int, kept: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    model, whole = lively(layers=1), filled(sweeps=6, flips=True)
+    with monkeypatch.context() as patched:
+        patched.setattr(place, interrupted(after, pkgutil.resolve_name(place)))
+        with pytest.raises(KeyboardInterrupt):
+            filled(model, 6, flips=True, directory=tmp_path)
+    begun: list[int] = []
+    parts = filled(model, 6, flips=True, directory=tmp_path, progress=lambda done, *_: begun.append(done))
+    assert begun[0] == kept
+    assert parts.accepted == whole.accepted
+    for name in ("draws", "kept", "log_density"):
+        assert torch.equal(getattr(parts, name), getattr(whole, name))
+    lines = [json.loads(line)["sweep"] for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert lines == [1, 2, 3, 4, 5, 6]
+
+
+def interrupted(after: int, work: Callable[..., Any]) -> Callable[..., Any]:
+    """Work that is interrupted once, after so many times."""
+    left = [None] * after + [KeyboardInterrupt]
+
+    def once(*arguments: Any, **options: Any) -> Any:
+        if left and (stop := left.pop(0)):
+            raise stop
+        return work(*arguments, **options)
+
+    return once
 
 
 def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch):

@@ -3,6 +3,8 @@
 import math
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +14,12 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from ride.data import Picture, dequantize, seeded
-from ride.errors import ConfigError, DataError, ModelError
+from ride.errors import ConfigError, DataError, ModelError, OutputError
 from ride.generation.blocks import OVERHANG, Blocks, blocks_of, margin_of
 from ride.generation.canvas import Canvas, canvas_of
 from ride.generation.metropolis import noise_of, update
 from ride.generation.posterior import Inpainting
+from ride.generation.standing import Standing
 from ride.models.frontier import Bounds, fill
 from ride.models.ride import RIDE
 from ride.progress import Progress
@@ -74,7 +77,8 @@ def inpaint(
         batched: update blocks that do not interact together; False is slower and does the same.
         bounds: pixels have no others.
         seed: of everything drawn.
-        directory: keeps the chains; the same call goes on from there, to the same draws bit for bit.
+        directory: keeps the chains, whatever ends the call; the same call goes on from there, to the same draws bit
+            for bit.
         each: called with what there is every `every` sweeps and at the end.
         progress: called with the sweeps done and all, many times within each; what it raises ends the work at once.
 
@@ -105,15 +109,21 @@ def inpaint(
         if progress:
             progress(min(work.done, sweeps), sweeps, message)
 
-    work.begin(tell)
     burnt = sweeps // 2 if burn_in is None else min(burn_in, sweeps)
-    tell("")
-    while work.done < sweeps:
-        work.sweep(tell)
-        tell(work.success)
-        if each and (work.done % every == 0 or work.done == sweeps):
-            each(work.so_far(burnt))
-        work.checkpoint(always=work.done == sweeps)
+    try:
+        work.begin(tell)
+        tell("")
+        while work.done < sweeps:
+            work.sweep(tell)
+            tell(work.success)
+            if each and (work.done % every == 0 or work.done == sweeps):
+                each(work.so_far(burnt))
+            work.checkpoint(always=work.done == sweeps)
+    except BaseException:
+        # Of an interrupt above all: no whole sweep is lost. What went wrong first is what is told.
+        with suppress(OutputError):
+            work.checkpoint(always=True)
+        raise
     return work.so_far(burnt)
 
 
@@ -200,18 +210,19 @@ class _Chains:
         self.plans: dict[tuple[int, ...], Blocks] = {
             axes: blocks_of(side.hole, side.own, model.neighborhood) for axes, side in self.sides.items()
         }
-        self.done, self.proposed, self.accepted, self.stride = 0, 0, 0, 1
-        self.seconds = 0.0
-        self.images = self.canvas.image
-        self.numbers: list[int] = []
-        self.kept: list[Tensor] = []
-        self.trace: list[Tensor] = []
+        self.standing: Standing | None = None
         self.run: Run | None = None
-        self.saved = time.monotonic()
+        self.line: dict[str, Any] | None = None
+        self.saved: Standing | None = None
+        self.saved_at = time.monotonic()
+
+    @property
+    def done(self) -> int:
+        return self.standing.done if self.standing else 0
 
     @property
     def acceptance(self) -> float:
-        return self.accepted / max(1, self.proposed)
+        return self.standing.accepted / max(1, self.standing.proposed) if self.standing else 0.0
 
     @property
     def success(self) -> str:
@@ -237,11 +248,7 @@ class _Chains:
         if tree is None:
             return
         try:
-            self.done, self.proposed, self.accepted = tree["done"], tree["proposed"], tree["accepted"]
-            self.stride, self.numbers, self.seconds = tree["stride"], list(tree["numbers"]), tree["seconds"]
-            self.images = tree["images"].to(self.pixels)
-            self.kept = list(tree["kept"].to(self.pixels).unbind())
-            self.trace = list(tree["trace"].unbind())
+            self.standing = self.saved = Standing.of(tree, self.pixels)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ModelError(
                 f"{self.run.checkpoint_path} does not fit this inpainting ({error}): remove it to begin anew"
@@ -249,7 +256,7 @@ class _Chains:
 
     def begin(self, tell: Callable[[str], None]) -> None:
         """Fill the hole by the most probable of some ancestral samples, for each chain."""
-        if self.images.ndim == 4:
+        if self.standing:
             return
         count = self.chains * self.candidates
 
@@ -261,12 +268,13 @@ class _Chains:
         if not scores.isfinite().any(1).all():
             raise ModelError("the model gives its own samples no density: it was not trained to the end")
         best = scores.nan_to_num(nan=-math.inf).argmax(1)
-        self.images = drawn.unflatten(0, (self.chains, -1))[torch.arange(self.chains), best].clone()
+        self.standing = Standing(drawn.unflatten(0, (self.chains, -1))[torch.arange(self.chains), best].clone())
 
     def sweep(self, tell: Callable[[str], None]) -> None:
         """Update every block once."""
-        begun = time.monotonic()
-        generator = seeded(self.seed, "sweep", self.done)
+        assert self.standing
+        begun, before = time.monotonic(), self.standing
+        generator = seeded(self.seed, "sweep", before.done)
         axes = AXES[int(torch.randint(len(AXES), (), generator=generator))] if self.flips else ()
         plan, chosen = self.plans[axes], []
         start = 0
@@ -274,8 +282,8 @@ class _Chains:
             step = size if self.batched else 1
             chosen += [slice(k, k + step) for k in range(start, start + size, step)]
             start += size
-        # A copy that is the chains' own, contiguous for writing.
-        images = (self.images.flip([axis + 1 for axis in axes]) if axes else self.images).contiguous()
+        # A copy, contiguous for writing: where the chains stood is not touched.
+        images = before.images.flip([axis + 1 for axis in axes]).clone(memory_format=torch.contiguous_format)
         noise = noise_of(images, len(plan), generator)
         exact = (lambda some: self._log_density(some, axes)) if self.exact else None
         taken = 0
@@ -283,58 +291,51 @@ class _Chains:
             accepted = update(self.model, images, plan, part, noise.of(part), self.bounds, exact)
             taken += int(accepted.sum())
             tell(self.success)
-        self.images = images.flip([axis + 1 for axis in axes]) if axes else images
-        self.accepted, self.proposed = self.accepted + taken, self.proposed + len(plan) * self.chains
-        self.done += 1
-        self.trace.append(self._log_density(self.images, ()).cpu())
-        self._remember()
-        self.seconds += time.monotonic() - begun
-        if self.run:
-            nats = float(self.trace[-1].mean())
-            self.run.log({"sweep": self.done, "accepted": taken / (len(plan) * self.chains), "nats": nats})
+        images = images.flip([axis + 1 for axis in axes])
+        after = before.moved(images, self.canvas.hole, self._log_density(images, ()).cpu(), KEPT)
+        proposed = len(plan) * self.chains
+        line = {"sweep": after.done, "accepted": taken / proposed, "nats": float(after.trace[-1].mean())}
+        after = replace(
+            after,
+            proposed=before.proposed + proposed,
+            accepted=before.accepted + taken,
+            seconds=before.seconds + time.monotonic() - begun,
+        )
+        self.standing, self.line = after, line
+        self._log()
 
     def so_far(self, burn_in: int) -> Inpainting:
         """What the chains tell, without the first sweeps."""
+        assert self.standing
+        here = self.standing
         draws = self.pixels.repeat(self.chains, 1, 1, 1)
-        draws[:, self.hole] = self.images[:, self.canvas.hole]
-        kept = [draw for number, draw in zip(self.numbers, self.kept, strict=True) if number > burn_in]
+        draws[:, self.hole] = here.images[:, self.canvas.hole]
+        kept = [draw for number, draw in zip(here.numbers, here.kept, strict=True) if number > burn_in]
         stacked = torch.stack(kept) if kept else draws.new_zeros(0, self.chains, int(self.hole.sum()), draws.shape[3])
-        trace = torch.stack(self.trace) if self.trace else draws.new_zeros(0, self.chains, dtype=torch.float64)
+        trace = torch.stack(here.trace) if here.trace else draws.new_zeros(0, self.chains, dtype=torch.float64)
         image = self.pixels
         if self.model.config.channels == 1:
             image, draws, stacked = image.squeeze(-1), draws.squeeze(-1), stacked.squeeze(-1)
         return Inpainting(
-            image, self.hole, draws, stacked, trace, self.done, self.acceptance, self.canvas.continued, self.seconds
+            image, self.hole, draws, stacked, trace, here.done, self.acceptance, self.canvas.continued, here.seconds
         )
 
     def checkpoint(self, always: bool = False) -> None:
         """Write down where the chains stand, now and then."""
-        if not self.run or (not always and time.monotonic() - self.saved < CHECKPOINT_SECONDS):
+        if not self.run or not self.standing or self.standing is self.saved:
             return
-        self.run.save(self._tree())
-        self.saved = time.monotonic()
+        if not always and time.monotonic() - self.saved_at < CHECKPOINT_SECONDS:
+            return
+        # An interrupt may have come between a sweep and its line.
+        self._log()
+        self.run.save(self.standing.tree())
+        self.saved, self.saved_at = self.standing, time.monotonic()
 
-    def _tree(self) -> dict[str, Any]:
-        return {
-            "done": self.done,
-            "proposed": self.proposed,
-            "accepted": self.accepted,
-            "stride": self.stride,
-            "seconds": self.seconds,
-            "numbers": self.numbers,
-            "images": self.images,
-            "kept": torch.stack(self.kept),
-            "trace": torch.stack(self.trace),
-        }
-
-    def _remember(self) -> None:
-        if self.done % self.stride == 0:
-            self.numbers.append(self.done)
-            self.kept.append(self.images[:, self.canvas.hole].clone())
-        if len(self.kept) > KEPT:
-            self.stride *= 2
-            some = [place for place, number in enumerate(self.numbers) if number % self.stride == 0]
-            self.numbers, self.kept = [self.numbers[k] for k in some], [self.kept[k] for k in some]
+    def _log(self) -> None:
+        """Log the last sweep, once."""
+        if self.run and self.line:
+            self.run.log(self.line)
+        self.line = None
 
     def _log_density(self, images: Tensor, axes: tuple[int, ...]) -> Tensor:
         with torch.no_grad():
