@@ -12,6 +12,7 @@ from PIL import Image
 from tests.cli.conftest import Ran, complaint, run_apart, shape_of
 from tests.cli.test_interrupt import interrupting
 
+from ride.generation.inpainting import _Chains
 from ride.models.files import save
 from ride.models.ride import RIDE, RIDEConfig
 
@@ -91,18 +92,18 @@ def test_the_most_probable_pixels(ride: Ride, model: Path, photo: Path, mask: Pa
 def test_an_interrupt_leaves_the_picture_and_the_chains(
     ride: Ride, model: Path, photo: Path, mask: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    from ride.generation import inpainting
-
-    monkeypatch.setattr(inpainting, "CHECKPOINT_SECONDS", 0.0)
     out, keep = tmp_path / "out.npy", tmp_path / "chains"
     words = ("inpaint", model, photo, "--mask", mask, "--sweeps", 8, "--out", out)
     with monkeypatch.context() as patched:
-        patched.setattr(inpainting._Chains, "sweep", interrupting(6, inpainting._Chains.sweep))
+        patched.setattr(_Chains, "sweep", interrupting(6, _Chains.sweep))
         ran = ride(*words, "--keep", keep)
     assert ran.status == 130
     assert ran.err == f"ride: interrupted: the picture so far is {out}; the same command goes on from {keep}\n"
     assert np.load(out).shape == (40, 44)
-    assert ride(*words, "--keep", keep).status == 0
+    with monkeypatch.context() as patched:
+        # The two that are missing are enough.
+        patched.setattr(_Chains, "sweep", interrupting(2, _Chains.sweep))
+        assert ride(*words, "--keep", keep).status == 0
     in_parts = np.load(out)
     assert ride(*words).status == 0
     assert np.array_equal(np.load(out), in_parts)
@@ -150,6 +151,31 @@ def test_an_image_has_the_channels_of_the_model(
     assert fill(colour_model, names[2], outs[2]).status == 0
     hole = holes() != 0
     assert np.array_equal(pixels_of(outs[2])[~hole], tinted[~hole])
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [((), "; with --keep FOLDER it could go on from here"), (("--keep", "chains"), ""), (("--map",), "")],
+    ids=["drawing", "keeping", "climbing"],
+)
+def test_an_interrupt_before_anything_was_written_says_so(
+    ride: Ride,
+    model: Path,
+    photo: Path,
+    mask: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    words: tuple[str, ...],
+    hint: str,
+):
+    monkeypatch.chdir(tmp_path)
+    for place in ("ride.generation.inpainting.ancestral", "ride.generation.maximum.ancestral"):
+        monkeypatch.setattr(place, interrupting(0, print))
+    # That of an earlier run is no picture of this one.
+    (tmp_path / "out.png").write_bytes(photo.read_bytes())
+    ran = ride("inpaint", model, photo, "--mask", mask, "--out", "out.png", *words)
+    assert (ran.status, ran.out) == (130, "")
+    assert ran.err == f"ride: interrupted: no picture was written; the same command starts again{hint}\n"
 
 
 def test_bad_input_is_one_line(ride: Ride, model: Path, photo: Path, mask: Path, tmp_path: Path):

@@ -1,6 +1,7 @@
 """`ride inpaint`."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from ride.generation.posterior import Inpainting
     from ride.models.ride import RIDE
 
+CHECKPOINT = "checkpoint.safetensors"
+"""That of `ride.training.run`, which is not imported to answer an interrupt."""
 EVERY = 5
 """Sweeps, and EVERY_STEPS steps of an ascent, between two pictures of how far it is."""
 EVERY_STEPS = 50
@@ -80,11 +83,24 @@ class Command(Options):
             self._draw(model, picture, mask, out, keep, name)
 
     def kept(self) -> str:
-        """Say where the picture so far is."""
-        so_far = f"the picture so far is {self.out}" if self.out.exists() else "nothing was written"
-        if self.keep:
+        """Say where the picture so far is, and whether there are chains to go on from."""
+        # A file of that name may be that of an earlier run.
+        so_far = f"the picture so far is {self.out}" if self._written else "no picture was written"
+        if self.keep and (self.keep / CHECKPOINT).exists():
             return f"{so_far}; the same command goes on from {self.keep}"
-        return f"{so_far}; with --keep FOLDER the same command goes on where it was"
+        hint = "" if self.keep or self.map else "; with --keep FOLDER it could go on from here"
+        return f"{so_far}; the same command starts again{hint}"
+
+    @cached_property
+    def _written(self) -> list[Path]:
+        """What this run has written."""
+        return []
+
+    def _write(self, path: Path, image: "torch.Tensor") -> None:
+        from ride.experiments.image_files import write_image
+
+        write_image(path, image)
+        self._written.append(path)
 
     def _one(self, source: str, channels: int) -> "Picture":
         pictures = self.open_pictures(source, channels=channels, limit=2)
@@ -122,7 +138,6 @@ class Command(Options):
     def _draw(
         self, model: "RIDE", picture: "Picture", mask: "torch.Tensor", out: Path, keep: Path | None, name: str
     ) -> None:
-        from ride.experiments.image_files import write_image
         from ride.generation.inpainting import inpaint
 
         with self.progress("inpainting") as progress:
@@ -137,7 +152,7 @@ class Command(Options):
                 exact=self.exact,
                 seed=self.seed,
                 directory=keep,
-                each=lambda so_far: write_image(out, so_far.best),
+                each=lambda so_far: self._write(out, so_far.best),
                 every=EVERY,
                 progress=progress,
             )
@@ -147,7 +162,7 @@ class Command(Options):
             out.with_stem(f"{out.stem}-std"): result.std,
         }
         for path, image in written.items():
-            write_image(path, image)
+            self._write(path, image)
         overview = self._overview(result, out)
         if result.continued:
             self.say("the hole is near the border: the image was continued there by its mirror image")
@@ -189,7 +204,6 @@ class Command(Options):
         return [path]
 
     def _ascend(self, model: "RIDE", picture: "Picture", mask: "torch.Tensor", out: Path) -> None:
-        from ride.experiments.image_files import write_image
         from ride.generation.maximum import most_probable
 
         with self.progress("inpainting") as progress:
@@ -201,10 +215,10 @@ class Command(Options):
                 starts=self.chains,
                 candidates=self.candidates,
                 seed=self.seed,
-                each=lambda so_far: write_image(out, so_far),
+                each=lambda so_far: self._write(out, so_far),
                 every=EVERY_STEPS,
                 progress=progress,
             )
-        write_image(out, image)
+        self._write(out, image)
         self.say(f"wrote {out}, the most probable pixels found in {self.steps} steps")
         self.give({"written": [str(out)], "seed": self.seed, "missing": int(mask.sum()), "steps": self.steps})
