@@ -1,5 +1,6 @@
 """`ride inpaint`."""
 
+import sys
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, arg
 
-from ride.cli.options import Options, UsageError, output_directory, output_file
+from ride.cli.options import Options, UsageError, counted, output_directory, output_file
 from ride.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -133,7 +134,12 @@ class Command(Options):
         import torch
 
         pixels = self._one(str(self.mask), 1).pixels
-        return torch.from_numpy(pixels != 0)
+        missing = pixels != 0
+        between = int((missing & (pixels != pixels.max())).sum())
+        if between:
+            values = f"values between 0 and {pixels.max():g}, the largest, in {counted(between, 'pixel')}"
+            print(f"ride: {self.mask} has {values}: they count as missing, too", file=sys.stderr)
+        return torch.from_numpy(missing)
 
     def _draw(
         self, model: "RIDE", picture: "Picture", mask: "torch.Tensor", out: Path, keep: Path | None, name: str
