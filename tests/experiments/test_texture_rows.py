@@ -14,7 +14,7 @@ from ride.errors import ConfigError
 from ride.experiments import figure3, texture_rows
 from ride.experiments.report import write_report
 from ride.experiments.reproduce import results, run_rows
-from ride.experiments.results import comparable, read_record
+from ride.experiments.results import comparable, difference, read_record
 from ride.experiments.rows import Setting
 from ride.experiments.sources import Source
 from ride.experiments.tables import Table
@@ -125,6 +125,9 @@ def test_the_report_has_pictures_statistics_and_what_is_missing(done: Setting, t
     assert f"| D52 | {mcgsm.value:.3f} ± " in text
     assert f"| {ride.value - mcgsm.value:+.3f} ± " in text
     assert f"| RIDE, 2 layers | {found['d52-ride-2-layers'].value:.3f} |" in text
+    rate, error = difference(found["d52-ride-2-layers"], ride)
+    assert f"| RIDE, 2 layers | {rate:+.3f} ± {error:.3f} | " in text
+    assert "less that of the MCGSM is, for RIDE: " in text
     assert "Further figures" not in text
     with Image.open(tmp_path / "figure3.png") as image:
         # Four pictures of 48 pixels, two lines.

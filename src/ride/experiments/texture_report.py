@@ -1,6 +1,5 @@
 """What the report of textures shows: originals beside samples, and how far these are from each other."""
 
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from PIL import Image
 from ride.evaluation.textures import DIRECTIONS, LAGS, PATCH, QUERIES
 from ride.experiments.document import Block, Figure, Grid, Heading, Paragraph
 from ride.experiments.mosaic import write_mosaic
+from ride.experiments.periods import RULE, conclusions, gap
 from ride.experiments.report import with_error
 from ride.experiments.results import Result, difference
 from ride.experiments.rows import Row, Setting
@@ -107,16 +107,16 @@ def _verdict(plates: Sequence[Line], found: Mapping[str, Result]) -> list[Block]
     if not pairs:
         return []
     above = [name for name, base, better in pairs if difference(better, base)[0] > 0]
-    gaps = {name: _gap(better, base) for name, base, better in pairs}
-    nearer = [name for name, (gap, error) in gaps.items() if gap < -2 * error]
-    farther = [name for name, (gap, error) in gaps.items() if gap > 2 * error]
+    gaps = {name: gap(better, base) for name, base, better in pairs}
+    nearer = [name for name, (apart, error) in gaps.items() if apart < -2 * error]
+    farther = [name for name, (apart, error) in gaps.items() if apart > 2 * error]
     cells = [
         [
             name,
             *(with_error(f"{x.notes[MANY]:.4f}", x.notes[MANY_ERROR], 4) for x in (base, better)),
-            with_error(f"{gap[0]:+.4f}", gap[1], 4),
+            with_error(f"{apart[0]:+.4f}", apart[1], 4),
         ]
-        for (name, base, better), gap in zip(pairs, gaps.values(), strict=True)
+        for (name, base, better), apart in zip(pairs, gaps.values(), strict=True)
     ]
     return [
         Paragraph(
@@ -134,11 +134,6 @@ def _autocorrelation(result: Result) -> str:
     if MANY in notes:
         return with_error(f"{notes[MANY]:.4f}", notes[MANY_ERROR], 4)
     return f"{notes['autocorrelation']:.4f}"
-
-
-def _gap(one: Result, other: Result) -> tuple[float, float]:
-    """By how much the autocorrelation of one is farther from the texture's than that of the other, and the error."""
-    return one.notes[MANY] - other.notes[MANY], math.hypot(one.notes[MANY_ERROR], other.notes[MANY_ERROR])
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -161,7 +156,7 @@ def _variants(
         return []
     plate = next(line for line in plates if line.name == rows[0].plate)
     lines = [row for row in [*_in_order(plate), *rows] if row.key in found]
-    base = next(found.get(cell.row.key) for cell in plate.cells.values() if cell.row)
+    base, usual = (found.get(cell.row.key) for cell in plate.cells.values() if cell.row)
     cells = []
     for row in lines:
         result = found[row.key]
@@ -175,11 +170,12 @@ def _variants(
         Paragraph(
             "The paper leaves open whether periods are lost because LSTMs are not made for them or because the "
             f"likelihood does not ask for them strongly enough. Here {plate.name} is learned by more steps, by more "
-            "layers and from larger patches. Where the rate rises and the distance of the autocorrelation falls with "
-            "it, optimisation was to blame; where it rises and the distance stays, the likelihood does not ask."
+            f"layers and from larger patches. {RULE}"
         ),
         Grid(head, cells),
     ]
+    if usual:
+        blocks += conclusions({row.name: found[row.key] for row in rows if row.key in found}, usual, base)
     chosen = [row for row in lines if not isinstance(row, PeerRow)]
     return blocks + _pictures([chosen], found, setting, folder / f"{name}-periods.png", f"{plate.name}. ")
 
