@@ -16,6 +16,7 @@ from torch import Tensor
 from ride.errors import ConfigError, DataError
 from ride.generation import inpainting
 from ride.generation.inpainting import inpaint
+from ride.generation.maximum import most_probable
 from ride.models.ride import RIDE
 
 MASK = square(30, 34, 14, 10, 6, 8)
@@ -54,6 +55,22 @@ def test_known_pixels_keep_their_bits():
         assert some.min() >= 0
         assert some.max() <= 1
     assert torch.equal(result.std > 0, MASK)
+
+
+@pytest.mark.parametrize("mark", [math.nan, math.inf, -1.0, 255.0])
+@pytest.mark.parametrize("kind", ["tensor", "array"])
+def test_what_the_hole_has_changes_nothing(mark: float, kind: str):
+    model, image, mask = lively(layers=1), picture(20, 22), square(20, 22, 14, 2, 4, 3)
+    marked = image.clone()
+    marked[mask] = mark
+    given = marked if kind == "tensor" else marked.numpy()
+    result = inpaint(model, given, mask, 2)
+    assert torch.equal(result.draws, inpaint(model, image, mask, 2).draws)
+    assert torch.equal(result.image, image.masked_fill(mask, 0))
+    assert torch.equal(most_probable(model, given, mask, 2), most_probable(model, image, mask, 2))
+    marked[0, 0] = mark
+    with pytest.raises(DataError, match=r"NaN or infinite|\[0, 1\]"):
+        inpaint(model, marked, mask, 2)
 
 
 def test_levels_of_eight_bits_come_back():

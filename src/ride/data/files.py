@@ -182,6 +182,9 @@ def _of_many(name: str, load: Callable[[], NDArray[np.generic]], index: int, cha
 
 def _fitted(name: str, pixels: NDArray[np.generic], channels: int) -> Picture:
     """The picture with so many channels; a copy, so that the file is not needed any more."""
+    if pixels.dtype == bool:
+        # A mask: black and white, as in a picture of 1 bit.
+        pixels = np.where(pixels, np.uint8(255), np.uint8(0))
     levels = {"uint8": 256, "uint16": 65536}.get(pixels.dtype.name)
     if levels is None and pixels.dtype.kind != "f":
         raise DataError(f"{name} has {pixels.dtype} pixels; use uint8, uint16, or floats from 0 to 1")

@@ -90,8 +90,8 @@ def open_pictures(
     Args:
         source: a folder (what lies in it, not in its folders), a glob, an image, an .npy or .npz with one image
             [H, W(, M)] or many [B, H, W(, M)], a raw .iml of the van Hateren collection, or `deadleaves` for images
-            made on the fly (`./deadleaves` or a `Path` is the folder of that name). 8 and 16 bits, or floats from 0
-            to 1.
+            made on the fly (`./deadleaves` or a `Path` is the folder of that name). 8 and 16 bits, floats from 0 to
+            1, or booleans, which are black and white.
         channels: of a pixel; with 1, colour becomes gray (luma of ITU-R BT.601).
         skip_unreadable: leave out what cannot be read; the result's `skipped` says what.
         limit: the first so many images only.

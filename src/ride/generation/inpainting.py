@@ -66,7 +66,7 @@ def inpaint(
 
     Args:
         model: the density; where its parameters are the work is done.
-        image: its known pixels are given; integers are dequantised by the seed.
+        image: its known pixels are given; integers are dequantised by the seed, floats may be NaN in the hole.
         mask: true (or not zero) where a pixel is missing; holes of any shape and number.
         sweeps: updates of every block.
         chains: independent chains, which are cheaper together.
@@ -136,11 +136,11 @@ def problem_of(
         DataError: the image is not one, or the mask is of another size, empty, or covers everything.
         ConfigError: the model is for other channels.
     """
-    picture = image if isinstance(image, Picture) else as_pictures([image], "the image")[0]
+    hole = torch.as_tensor(mask) != 0
+    picture = image if isinstance(image, Picture) else as_pictures([_cleared(image, hole)], "the image")[0]
     pixels = dequantize(picture, seeded(seed, "noise")).to(model.whitening.mean_out)
     if picture.channels != model.config.channels:
         raise ConfigError(f"this model is for {model.config.channels} channels, {picture.name} has {picture.channels}")
-    hole = torch.as_tensor(mask) != 0
     if hole.shape != pixels.shape[:2]:
         raise DataError(
             f"a mask of {' x '.join(map(str, hole.shape))} pixels does not fit {picture.name}, which has "
@@ -151,6 +151,16 @@ def problem_of(
     if hole.all():
         raise DataError(f"the mask covers all of {picture.name}: some pixels must be known")
     return pixels.view(*pixels.shape[:2], -1), hole.to(pixels.device)
+
+
+def _cleared(image: Tensor | np.ndarray, hole: Bool[Tensor, "Hm Wm"]) -> Tensor | np.ndarray:
+    """Floats with 0 where the hole has what is no pixel, as NaN is that marks what is missing."""
+    if isinstance(image, Tensor) and image.is_floating_point():
+        image = image.detach().cpu().float().numpy()
+    if not isinstance(image, np.ndarray) or image.dtype.kind != "f" or image.shape[:2] != hole.shape:
+        return image
+    missing = hole.cpu().numpy()[(..., *[None] * (image.ndim - 2))]
+    return np.where(missing & ~((image >= 0) & (image <= 1)), image.dtype.type(0), image)
 
 
 def canvas_for(model: RIDE, pixels: Float[Tensor, "H W M"], hole: Bool[Tensor, "H W"], whole: bool) -> Canvas:

@@ -40,7 +40,7 @@ def most_probable(
 
     Args:
         model: the density; where its parameters are the work is done.
-        image: its known pixels are given.
+        image: its known pixels are given; floats may be NaN in the hole.
         mask: true (or not zero) where a pixel is missing.
         steps: of the ascent.
         starts: ascents made together.

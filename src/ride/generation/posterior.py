@@ -16,7 +16,8 @@ class Inpainting:
     """An image with a hole, and K chains that draw its missing pixels.
 
     Args:
-        image: as it was given, in units of the full range; what the hole has is not looked at.
+        image: as it was given, in units of the full range; what the hole has changes nothing, and where that was no
+            number from 0 to 1 there is 0.
         mask: true where pixels are missing.
         draws: the image as each chain has it now; outside the hole the bits of `image`.
         kept: the P missing pixels at S earlier points of the chains, the first of them left out.
