@@ -207,8 +207,9 @@ def test_bad_input_is_one_line(ride: Ride, model: Path, photo: Path, mask: Path,
         ((image("deep.png", clear.astype(np.uint16)), "--mask", mask), "16 bits"),
         ((tmp_path / "range.npy", "--mask", mask), "range"),
         ((tmp_path / "many.npy", "--mask", mask), "more than one image"),
-        ((photo, "--mask", mask, "--sweeps", -1), "sweeps"),
-        ((photo, "--mask", mask, "--chains", 0), "chains"),
+        ((photo, "--mask", mask, "--sweeps", -1, "--keep", tmp_path / "keep"), "sweeps"),
+        ((photo, "--mask", mask, "--chains", 0), "--chains must be at least 1, not 0"),
+        ((photo, "--mask", mask, "--chains", 0, "--map"), "--chains must be at least 1, not 0"),
         ((photo, "--mask", mask, "--map", "--keep", tmp_path / "keep"), "--keep"),
     ):
         assert part in complaint(ride("inpaint", model, *words, *out))

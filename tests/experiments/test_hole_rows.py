@@ -78,6 +78,15 @@ def test_all_ways_to_fill_it_are_scored_kept_and_reported(
         key for key in found if key.split("-", 2)[2] in ("telea", "navier-stokes", "biharmonic", "piece")
     }
 
+    # What is given has the whole hole, pixels that no chain has moved included.
+    deviation = setting.out / "hole-d104-mean" / "std.npy"
+    std = np.load(deviation)
+    std[30, 30] = 0
+    np.save(deviation, std)
+    given, truth = (panel.values for panel in figure4._panels(figure4.ROWS["D104"], found, setting)[0][:2])
+    assert bool((given[11:53, 11:53] == 1).all())
+    assert int((given != truth).sum()) == SIDE**2
+
     folder = tmp_path / "report"
     folder.mkdir()
     written = write_report(table, "figure4", setting, folder)

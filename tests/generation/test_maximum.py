@@ -51,3 +51,16 @@ def test_numbers_that_make_no_sense_are_told(name: str):
     wrong: dict[str, Any] = {name: 0}
     with pytest.raises(ConfigError, match=f"{name} must be at least 1"):
         most_probable(lively(layers=1), picture(26, 26), MASK, **wrong)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"bounds": (1.0, 0.0)}, "the lower bound must be below the upper one, not 1.0, 0.0"),
+        ({"bounds": (0.0, float("nan"))}, "lower bound"),
+        ({"seed": -1}, "seed must be at least 0, not -1"),
+    ],
+)
+def test_what_inpainting_refuses_is_refused_here_too(wrong: dict[str, Any], message: str):
+    with pytest.raises(ConfigError, match=message):
+        most_probable(lively(layers=1), picture(26, 26), MASK, 1, **wrong)

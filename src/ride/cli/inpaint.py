@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, arg
 
-from ride.cli.options import Options, UsageError, counted, output_directory, output_file
+from ride.cli.options import Options, UsageError, counted, output_file
 from ride.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -66,6 +66,8 @@ class Command(Options):
             raise UsageError(f"ride inpaint takes [MODEL] IMAGE, not {len(self.sources)} arguments")
         device = self.start()
         out = output_file(self.out, (".png", ".npy"))
+        if self.chains < 1:
+            raise ConfigError(f"--chains must be at least 1, not {self.chains}")
         if self.map and self.keep:
             raise ConfigError("--map makes no chains that could be kept: leave --keep out")
         name, source = self.sources if len(self.sources) == 2 else ("bsds300", self.sources[0])
@@ -77,11 +79,10 @@ class Command(Options):
         if picture.levels == 65536 and out.suffix.lower() == ".png":
             raise DataError(f"{source} has 16 bits and a .png here 8: give --out a name in .npy, or convert the image")
         mask = self._mask()
-        keep = output_directory(self.keep) if self.keep else None
         if self.map:
             self._ascend(model, picture, mask, out)
         else:
-            self._draw(model, picture, mask, out, keep, name)
+            self._draw(model, picture, mask, out, name)
 
     def kept(self) -> str:
         """Say where the picture so far is, and whether there are chains to go on from."""
@@ -141,9 +142,7 @@ class Command(Options):
             print(f"ride: {self.mask} has {values}: they count as missing, too", file=sys.stderr)
         return torch.from_numpy(missing)
 
-    def _draw(
-        self, model: "RIDE", picture: "Picture", mask: "torch.Tensor", out: Path, keep: Path | None, name: str
-    ) -> None:
+    def _draw(self, model: "RIDE", picture: "Picture", mask: "torch.Tensor", out: Path, name: str) -> None:
         from ride.generation.inpainting import inpaint
 
         with self.progress("inpainting") as progress:
@@ -157,7 +156,7 @@ class Command(Options):
                 flips=self.flips,
                 exact=self.exact,
                 seed=self.seed,
-                directory=keep,
+                directory=self.keep,
                 each=lambda so_far: self._write(out, so_far.best),
                 every=EVERY,
                 progress=progress,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, arg
 
-from ride.cli.options import Options, output_directory
+from ride.cli.options import Options
 from ride.cli.size import Size, rows_and_columns
 from ride.errors import ConfigError
 from ride.models.ride import RIDEConfig
@@ -48,12 +48,10 @@ class Command(Options):
         device = self.start()
         height, width = rows_and_columns(self.size)
 
-        from ride.data import split_regions
         from ride.experiments.texture import learn_texture
 
-        picture = self._picture()
-        split_regions(picture, self.seed)  # What is wrong with the image is said before a folder is made.
-        folder = output_directory(self._folder())
+        picture, folder = self._picture(), self._folder()
+        # The folder is made by the first fit, when nothing is left that may be refused.
         texture = learn_texture(
             picture,
             directory=folder,

@@ -23,6 +23,7 @@ from ride.experiments.hole_rows import (
     MaximumRow,
     PieceRow,
     PosteriorRow,
+    middle,
 )
 from ride.experiments.pictures import Panel, draw
 from ride.experiments.results import Result
@@ -98,7 +99,8 @@ def _panels(rows: list[HoleRow], found: Mapping[str, Result], setting: Setting) 
     if not all(file.exists() for file in (*files.values(), deviation, truth)):
         return []
     original, std = _image(truth), torch.from_numpy(np.load(deviation))
-    given = torch.where(std > 0, 1.0, original)
+    # Of a pixel that no chain has moved the deviation is 0, and it is missing all the same.
+    given = original.masked_fill(middle(*original.shape), 1.0)
     first = [Panel(f"{rows[0].plate}, given", given), Panel("original", original)]
     ways = [Panel(row.name, _image(files[row.key])) for row in rows if row.key in files]
     return [[*first, *ways[:2], Panel("standard deviation", std, deviation=True)], ways[2:]]

@@ -36,6 +36,14 @@ TRUTH, DEVIATION = "truth.png", "std.npy"
 """Further pictures in the folder of a row."""
 
 
+def middle(height: int, width: int) -> Bool[Tensor, "H W"]:
+    """The hole in an image of this size."""
+    mask = torch.zeros(height, width, dtype=torch.bool)
+    top, left = ((length - SIDE) // 2 for length in mask.shape)
+    mask[top : top + SIDE, left : left + SIDE] = True
+    return mask
+
+
 @dataclass(frozen=True)
 class Hole:
     """The test region of a texture, dequantised, with a hole in its middle."""
@@ -47,10 +55,7 @@ class Hole:
     def of(cls, regions: Regions, seed: int) -> "Hole":
         """The hole that all methods of one seed get."""
         image = dequantize(regions.test, seeded(seed, "hole"))
-        mask = torch.zeros(image.shape, dtype=torch.bool)
-        top, left = ((length - SIDE) // 2 for length in image.shape)
-        mask[top : top + SIDE, left : left + SIDE] = True
-        return cls(image, mask)
+        return cls(image, middle(*image.shape))
 
     def inside(self, image: Float[Tensor, "H W"]) -> Float[Tensor, "S S"]:
         """The pixels of the hole as an image of their own."""

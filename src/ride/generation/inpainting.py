@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -88,18 +88,9 @@ def inpaint(
         ModelError: the model draws what is not a number.
         OutputError: the directory cannot be written.
     """
-    for name, value, least in (
-        ("sweeps", sweeps, 0),
-        ("chains", chains, 1),
-        ("candidates", candidates, 1),
-        ("every", every, 1),
-        ("seed", seed, 0),
-        ("burn-in", burn_in or 0, 0),
-    ):
-        if value < least:
-            raise ConfigError(f"{name} must be at least {least}, not {value}")
-    if not bounds[0] < bounds[1]:
-        raise ConfigError(f"the lower bound must be below the upper one, not {bounds[0]}, {bounds[1]}")
+    check_numbers({"chains": chains, "candidates": candidates, "every": every}, least=1)
+    check_numbers({"sweeps": sweeps, "seed": seed, "burn-in": burn_in or 0}, least=0)
+    check_bounds(bounds)
     pixels, hole = problem_of(model, image, mask, seed)
     work = _Chains(model, pixels, hole, chains, candidates, flips, exact, batched, bounds, seed)
     if directory:
@@ -125,6 +116,19 @@ def inpaint(
             work.checkpoint(always=True)
         raise
     return work.so_far(burnt)
+
+
+def check_numbers(numbers: Mapping[str, int], least: int) -> None:
+    """Raise `ConfigError` for one that is smaller."""
+    for name, value in numbers.items():
+        if value < least:
+            raise ConfigError(f"{name} must be at least {least}, not {value}")
+
+
+def check_bounds(bounds: Bounds) -> None:
+    """Raise `ConfigError` for bounds of which the first is not the lower one."""
+    if not bounds[0] < bounds[1]:
+        raise ConfigError(f"the lower bound must be below the upper one, not {bounds[0]}, {bounds[1]}")
 
 
 def problem_of(

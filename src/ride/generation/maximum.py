@@ -8,8 +8,16 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from ride.data import seeded
-from ride.errors import ConfigError, ModelError
-from ride.generation.inpainting import Image, ancestral, canvas_for, log_density, problem_of
+from ride.errors import ModelError
+from ride.generation.inpainting import (
+    Image,
+    ancestral,
+    canvas_for,
+    check_bounds,
+    check_numbers,
+    log_density,
+    problem_of,
+)
 from ride.models.frontier import Bounds
 from ride.models.ride import RIDE
 from ride.progress import Progress
@@ -55,9 +63,9 @@ def most_probable(
         ConfigError: a number makes no sense, or the model is for other channels.
         ModelError: the density of the model is not a number.
     """
-    for name, value in (("steps", steps), ("starts", starts), ("candidates", candidates), ("every", every)):
-        if value < 1:
-            raise ConfigError(f"{name} must be at least 1, not {value}")
+    check_numbers({"steps": steps, "starts": starts, "candidates": candidates, "every": every}, least=1)
+    check_numbers({"seed": seed}, least=0)
+    check_bounds(bounds)
     pixels, hole = problem_of(model, image, mask, seed)
     canvas = canvas_for(model, pixels, hole, whole=False)
     with torch.no_grad():
