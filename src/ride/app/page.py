@@ -1,5 +1,7 @@
 """The page: three tabs, each with a line that says what it is for."""
 
+from collections.abc import Callable
+from functools import partial
 from importlib import resources
 from typing import Any
 
@@ -14,6 +16,8 @@ from ride.app.show import address
 from ride.app.uploads import middle
 from ride.data import Picture
 from ride.errors import DataError
+
+Work = Callable[[Job], View]
 
 LEARNED = "the texture learned here"
 """Chosen as a model, what the visitor has trained in the tab beside."""
@@ -76,19 +80,7 @@ def _inpaint(desk: Desk, learned: gr.State) -> None:
     with place:
         state = chooser(desk, to_paint_on, canvas, output.line, start_with)
 
-    def prepare(
-        picture: Picture | None, sent: str | None, name: str, sweeps: Any, chains: Any, seed: Any, known: Any
-    ) -> Any:
-        picture = needed(picture)
-        mask = filling.painted(sent, picture)
-        if name == LEARNED and known is None:
-            raise DataError("no texture has been learned here yet: train on one in the tab Texture, or take another")
-        chosen = texturing.copied(known) if name == LEARNED else desk.model(name)
-        numbers = {"sweeps": whole(sweeps, "sweeps"), "chains": whole(chains, "chains"), "seed": whole(seed, "seed")}
-        filling.check_request(int(mask.sum()), **numbers, limits=limits)
-        return lambda job: filling.fill_hole(job, chosen, picture, mask, **numbers, limits=limits)
-
-    runs(desk, "inpaint", start, [state, canvas, model, sweeps, chains, seed, learned], output, prepare)
+    runs(desk, "inpaint", start, [state, canvas, model, sweeps, chains, seed, learned], output, partial(filled, desk))
     stops(desk, "inpaint", stop, output.line)
 
 
@@ -163,16 +155,45 @@ def _likelihood(desk: Desk) -> None:
     with place:
         state = chooser(desk, _picture, shown, output.line, start_with)
 
-    def prepare(picture: Picture | None, name: str) -> Any:
-        picture, chosen = needed(picture), desk.model(name)
-
-        def work(job: Job) -> View:
-            return scoring.score(job, chosen, picture, name)
-
-        return work
-
-    runs(desk, "likelihood", start, [state, model], output, prepare)
+    runs(desk, "likelihood", start, [state, model], output, partial(scored, desk))
     stops(desk, "likelihood", stop, output.line)
+
+
+def filled(
+    desk: Desk,
+    picture: Picture | None,
+    sent: str | None,
+    name: str,
+    sweeps: Any,
+    chains: Any,
+    seed: Any,
+    known: texturing.Known | None,
+) -> Work:
+    """The work of filling what a visitor has painted, or an error that says what is missing.
+
+    The model is read in the job: a click is answered at once.
+    """
+    picture = needed(picture)
+    mask = filling.painted(sent, picture)
+    if name == LEARNED and known is None:
+        raise DataError("no texture has been learned here yet: train on one in the tab Texture, or take another")
+    if name != LEARNED:
+        desk.check(name)
+    numbers = {"sweeps": whole(sweeps, "sweeps"), "chains": whole(chains, "chains"), "seed": whole(seed, "seed")}
+    filling.check_request(int(mask.sum()), **numbers, limits=desk.limits)
+
+    def work(job: Job) -> View:
+        chosen = texturing.copied(known) if known and name == LEARNED else desk.model(name, job)
+        return filling.fill_hole(job, chosen, picture, mask, **numbers, limits=desk.limits)
+
+    return work
+
+
+def scored(desk: Desk, picture: Picture | None, name: str) -> Work:
+    """The work of scoring a visitor's picture, or an error that says what is missing."""
+    picture = needed(picture)
+    desk.check(name)
+    return lambda job: scoring.score(job, desk.model(name, job), picture, name)
 
 
 def _first(desk: Desk, name: str) -> Picture:

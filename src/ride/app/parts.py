@@ -41,10 +41,14 @@ class Desk:
             Jobs(1, limits.waiting, 60 * limits.training_minutes),
         )
 
-    def model(self, name: str) -> RIDE:
-        """A copy for one job: models have memory that they work in."""
+    def check(self, name: str) -> None:
+        """Raise `DataError` for a model that is not here."""
         if name not in self.models:
             raise DataError(f"there is no model {name} here: choose one of {', '.join(self.models)}")
+
+    def model(self, name: str, job: Job) -> RIDE:
+        """A copy for one job: models have memory that they work in. The first takes seconds, which the job tells."""
+        job.tell(View(f"Reading the model {name}"))
         return load(name)
 
     def leave(self, session: str | None) -> None:
