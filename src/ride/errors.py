@@ -1,5 +1,7 @@
 """What can go wrong, as types, and the commonest check. Every message is one sentence that a person can act on."""
 
+from collections.abc import Mapping
+
 
 class RideError(Exception):
     """Base of all errors raised on purpose; the command line prints its message as one line."""
@@ -35,6 +37,11 @@ class CodecError(RideError):
 
 def require_at_least(least: int, settings: object, *names: str) -> None:
     """Raise `ConfigError`, which names the setting, unless each of these is so large."""
-    for name in names:
-        if (value := getattr(settings, name)) < least:
+    check_at_least(least, {name: getattr(settings, name) for name in names})
+
+
+def check_at_least(least: int, numbers: Mapping[str, int]) -> None:
+    """Raise `ConfigError` for the first number that is smaller, by its name."""
+    for name, value in numbers.items():
+        if value < least:
             raise ConfigError(f"{name} must be at least {least}, not {value}")

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from ride.data import Picture, dequantize, seeded
-from ride.errors import ConfigError, DataError, ModelError, OutputError
+from ride.errors import ConfigError, DataError, ModelError, OutputError, check_at_least
 from ride.generation.blocks import OVERHANG, Blocks, blocks_of, margin_of
 from ride.generation.canvas import Canvas, canvas_of
 from ride.generation.metropolis import noise_of, update
@@ -88,8 +88,8 @@ def inpaint(
         ModelError: the model draws what is not a number.
         OutputError: the directory cannot be written.
     """
-    check_numbers({"chains": chains, "candidates": candidates, "every": every}, least=1)
-    check_numbers({"sweeps": sweeps, "seed": seed, "burn-in": burn_in or 0}, least=0)
+    check_at_least(1, {"chains": chains, "candidates": candidates, "every": every})
+    check_at_least(0, {"sweeps": sweeps, "seed": seed, "burn-in": burn_in or 0})
     check_bounds(bounds)
     pixels, hole = problem_of(model, image, mask, seed)
     work = _Chains(model, pixels, hole, chains, candidates, flips, exact, batched, bounds, seed)
@@ -116,13 +116,6 @@ def inpaint(
             work.checkpoint(always=True)
         raise
     return work.so_far(burnt)
-
-
-def check_numbers(numbers: Mapping[str, int], least: int) -> None:
-    """Raise `ConfigError` for one that is smaller."""
-    for name, value in numbers.items():
-        if value < least:
-            raise ConfigError(f"{name} must be at least {least}, not {value}")
 
 
 def check_bounds(bounds: Bounds) -> None:

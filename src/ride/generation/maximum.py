@@ -8,13 +8,12 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from ride.data import seeded
-from ride.errors import ModelError
+from ride.errors import ModelError, check_at_least
 from ride.generation.inpainting import (
     Image,
     ancestral,
     canvas_for,
     check_bounds,
-    check_numbers,
     log_density,
     problem_of,
 )
@@ -63,8 +62,8 @@ def most_probable(
         ConfigError: a number makes no sense, or the model is for other channels.
         ModelError: the density of the model is not a number.
     """
-    check_numbers({"steps": steps, "starts": starts, "candidates": candidates, "every": every}, least=1)
-    check_numbers({"seed": seed}, least=0)
+    check_at_least(1, {"steps": steps, "starts": starts, "candidates": candidates, "every": every})
+    check_at_least(0, {"seed": seed})
     check_bounds(bounds)
     pixels, hole = problem_of(model, image, mask, seed)
     canvas = canvas_for(model, pixels, hole, whole=False)
