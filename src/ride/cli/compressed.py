@@ -51,7 +51,7 @@ def read_compressed(path: Path) -> bytes:
     """The bytes of a file, of which no more are read than one with its header can have.
 
     Raises:
-        CodecError: it cannot be read, or is no such file.
+        CodecError: it cannot be read, or is longer.
     """
     from ride.codec.container import HEADER, MAGIC, most_bytes
 
@@ -59,7 +59,7 @@ def read_compressed(path: Path) -> bytes:
         with path.open("rb") as file:
             head = file.read(HEADER.size)
             if not head.startswith(MAGIC):
-                raise CodecError(f"cannot read {path}: this is no image that ride has compressed")
+                return head  # Enough to tell what is wrong with it.
             if path.is_file() and path.stat().st_size > most_bytes(head):
                 raise CodecError(f"cannot read {path}: it is longer than its header allows, and so damaged")
             return head + file.read()
