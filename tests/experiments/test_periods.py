@@ -58,7 +58,8 @@ def said(mcgsm: Result | None = None, **variants: Result) -> str:
 def test_each_fit_is_one_case_of_the_rule(rate: float, distance: float, what: str):
     text = said(longer=fit(rate, distance))
     assert [case for case in (NEARER, NO_NEARER, UNDECIDED) if f"| {case} |" in text] == [what]
-    assert f"| longer | +0.000 | {rate - 3.0:+.3f} ± " in text
+    assert f"| longer | {rate - 3.0:+.3f} ± " in text
+    assert f"| {what} | +0.000 |" in text
     assert f"| {distance - 0.2:+.4f} ± 0.0014 |" in text
 
 

@@ -26,11 +26,21 @@ def gap(one: Result, other: Result) -> tuple[float, float]:
     return one.notes[MANY] - other.notes[MANY], math.hypot(one.notes[MANY_ERROR], other.notes[MANY_ERROR])
 
 
+def nearer(distance: tuple[float, float]) -> bool:
+    """Whether a `gap` is below 0 by more than chance."""
+    return distance[0] < -SURE * distance[1]
+
+
+def signed(figure: tuple[float, float]) -> str:
+    """A `gap` with its sign and error."""
+    return with_error(f"{figure[0]:+.4f}", figure[1], 4)
+
+
 def case(rate: tuple[float, float | None], distance: tuple[float, float]) -> str:
     """Which case of the rule the changes of a rate and of a distance are, given with their standard errors."""
     if rate[0] <= SURE * (rate[1] or 0.0):
         return UNDECIDED
-    return NEARER if distance[0] < -SURE * distance[1] else NO_NEARER
+    return NEARER if nearer(distance) else NO_NEARER
 
 
 def learned(result: Result) -> float:
@@ -45,16 +55,16 @@ def conclusions(variants: Mapping[str, Result], usual: Result, mcgsm: Result | N
         rate, distance = difference(result, usual), gap(result, usual)
         cases[name] = case(rate, distance)
         more[name] = learned(result) - learned(usual), distance
-        figures = f"{more[name][0]:+.3f}", with_error(f"{rate[0]:+.3f}", rate[1]), _signed(distance)
-        cells.append([name, *figures, cases[name]])
+        figures = with_error(f"{rate[0]:+.3f}", rate[1]), signed(distance)
+        cells.append([name, *figures, cases[name], f"{more[name][0]:+.3f}"])
     blocks: list[Block] = []
     if cells:
         head = [
             "",
-            "last training steps, less RIDE's [bit/px]",
-            "held out, less RIDE's [bit/px]",
+            "rate, less RIDE's [bit/px]",
             "distance of the autocorrelation, less RIDE's",
-            "what follows from the held-out rate",
+            "what follows",
+            "rate of the last training steps, less RIDE's [bit/px]",
         ]
         blocks += [Grid(head, cells), Paragraph(_together(cases)), Paragraph(_optimised(more))]
     if mcgsm:
@@ -63,14 +73,14 @@ def conclusions(variants: Mapping[str, Result], usual: Result, mcgsm: Result | N
 
 
 def _together(cases: Mapping[str, str]) -> str:
-    nearer, no_nearer = ([name for name, what in cases.items() if what == wanted] for wanted in (NEARER, NO_NEARER))
+    came, stayed = ([name for name, what in cases.items() if what == wanted] for wanted in (NEARER, NO_NEARER))
     sure = f"A difference counts here if it is more than {SURE:g} standard errors."
-    if not nearer and not no_nearer:
+    if not came and not stayed:
         count = "The one fit did not raise" if len(cases) == 1 else f"Of these {len(cases)} fits none raised"
         return f"{count} the held-out rate: whether it is the optimisation is not decided by that. {sure}"
     return (
-        f"Of these {len(cases)} fits {len(nearer) + len(no_nearer)} raised the held-out rate. The autocorrelation "
-        f"came nearer with it for {_listed(nearer)}, and no nearer for {_listed(no_nearer)}. {sure}"
+        f"Of these {len(cases)} fits {len(came) + len(stayed)} raised the held-out rate. The autocorrelation "
+        f"came nearer with it for {listed(came)}, and no nearer for {listed(stayed)}. {sure}"
     )
 
 
@@ -79,13 +89,13 @@ def _optimised(more: Mapping[str, tuple[float, tuple[float, float]]]) -> str:
     higher = {name: distance for name, (gain, distance) in more.items() if gain >= LEARNED}
     if not higher:
         return f"None learned the training regions better by {LEARNED:g} bit/px, so nothing follows from that either."
-    nearer = [name for name, distance in higher.items() if distance[0] < -SURE * distance[1]]
+    came = [name for name, distance in higher.items() if nearer(distance)]
     found = (
-        f"The training regions were learned better by {LEARNED:g} bit/px or more by {_listed(list(higher))}: "
+        f"The training regions were learned better by {LEARNED:g} bit/px or more by {listed(list(higher))}: "
         "optimisation went farther there, and the autocorrelation came nearer "
     )
-    if nearer:
-        return f"{found}with it for {_listed(nearer)}."
+    if came:
+        return f"{found}with it for {listed(came)}."
     return (
         f"{found}for none. So the period is not lost for want of optimisation: a higher likelihood of what is learned "
         "does not bring it."
@@ -94,17 +104,14 @@ def _optimised(more: Mapping[str, tuple[float, tuple[float, float]]]) -> str:
 
 def _beside(fits: Mapping[str, Result], mcgsm: Result) -> str:
     gaps = {name: gap(result, mcgsm) for name, result in fits.items()}
-    nearer = [name for name, (distance, error) in gaps.items() if distance < -error]
-    figures = "; ".join(f"{name}: {_signed(figure)}" for name, figure in gaps.items())
+    closer = [name for name, (distance, error) in gaps.items() if distance < -error]
+    figures = "; ".join(f"{name}: {signed(figure)}" for name, figure in gaps.items())
     return (
         f"The distance of the autocorrelation less that of the MCGSM is, for {figures}. Nearer to the texture than "
-        f"the MCGSM's samples by more than the standard error: {_listed(nearer)}."
+        f"the MCGSM's samples by more than the standard error: {listed(closer)}."
     )
 
 
-def _signed(figure: tuple[float, float]) -> str:
-    return with_error(f"{figure[0]:+.4f}", figure[1], 4)
-
-
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
+    """Names in words."""
     return ", ".join(names) or "none"

@@ -11,7 +11,7 @@ from PIL import Image
 from ride.evaluation.textures import DIRECTIONS, LAGS, PATCH, QUERIES
 from ride.experiments.document import Block, Figure, Grid, Heading, Paragraph
 from ride.experiments.mosaic import write_mosaic
-from ride.experiments.periods import RULE, conclusions, gap
+from ride.experiments.periods import RULE, SURE, conclusions, gap, listed, nearer, signed
 from ride.experiments.report import with_error
 from ride.experiments.results import Result, difference
 from ride.experiments.rows import Row, Setting
@@ -108,21 +108,21 @@ def _verdict(plates: Sequence[Line], found: Mapping[str, Result]) -> list[Block]
         return []
     above = [name for name, base, better in pairs if difference(better, base)[0] > 0]
     gaps = {name: gap(better, base) for name, base, better in pairs}
-    nearer = [name for name, (apart, error) in gaps.items() if apart < -2 * error]
-    farther = [name for name, (apart, error) in gaps.items() if apart > 2 * error]
+    closer = [name for name, apart in gaps.items() if nearer(apart)]
+    farther = [name for name, (apart, error) in gaps.items() if apart > SURE * error]
     cells = [
         [
             name,
             *(with_error(f"{x.notes[MANY]:.4f}", x.notes[MANY_ERROR], 4) for x in (base, better)),
-            with_error(f"{apart[0]:+.4f}", apart[1], 4),
+            signed(apart),
         ]
         for (name, base, better), apart in zip(pairs, gaps.values(), strict=True)
     ]
     return [
         Paragraph(
-            f"Of {len(pairs)} textures RIDE has the higher held-out rate on {_listed(above)}. The autocorrelation of "
-            f"its samples is nearer to the original's than that of the MCGSM's on {_listed(nearer)}, and farther on "
-            f"{_listed(farther)}, by more than two standard errors, as the means over {SAMPLES} samples each show."
+            f"Of {len(pairs)} textures RIDE has the higher held-out rate on {listed(above)}. The autocorrelation of "
+            f"its samples is nearer to the original's than that of the MCGSM's on {listed(closer)}, and farther on "
+            f"{listed(farther)}, by more than two standard errors, as the means over {SAMPLES} samples each show."
         ),
         Grid(["texture", "distance of the autocorrelation, MCGSM", "RIDE", "RIDE less the MCGSM"], cells),
     ]
@@ -134,10 +134,6 @@ def _autocorrelation(result: Result) -> str:
     if MANY in notes:
         return with_error(f"{notes[MANY]:.4f}", notes[MANY_ERROR], 4)
     return f"{notes['autocorrelation']:.4f}"
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names) or "none"
 
 
 def _variants(
