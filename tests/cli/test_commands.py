@@ -98,9 +98,10 @@ def test_a_border_is_dequantised_pixels_of_the_data(photos: Path):
         assert set(np.floor(values.numpy() * 256).ravel()) == set(np.asarray(image).ravel())
 
 
-def test_train_goes_on_with_a_model(ride, model: Path, photos: Path, tmp_path: Path):
+@pytest.mark.parametrize("preset", ["again", "onward"])
+def test_train_goes_on_with_a_model(ride, model: Path, photos: Path, tmp_path: Path, preset: str):
     run = tmp_path / "run"
-    short = ("--preset", "onward", "--length", "0.001", "--patch", "10", "--valid", "1")
+    short = ("--preset", preset, "--length", "0.001", "--patch", "10", "--valid", "1")
     ran = ride("train", photos, "--out", run, "--start", model, "--largest-memory", "0.5", *short)
     assert (ran.status, ran.err) == (0, "")
     config, before = load(run).config, load(model).config

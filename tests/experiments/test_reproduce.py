@@ -13,7 +13,7 @@ import pytest
 import torch
 from PIL import Image
 from tests.at_work import at_work_in
-from tests.experiments.conftest import MCGSM, RIDE, TINY, setting, tiny
+from tests.experiments.conftest import FIT, MCGSM, RIDE, TINY, setting, tiny
 
 from ride.data import Picture, dequantize, open_pictures, seeded
 from ride.errors import ConfigError
@@ -24,6 +24,7 @@ from ride.experiments.reproduce import results, run_rows
 from ride.experiments.results import Result, difference
 from ride.experiments.sources import Source, deviation
 from ride.experiments.tables import single
+from ride.experiments.upright import UprightRow
 from ride.models.files import load, load_card
 from ride.models.neighborhood import Neighborhood
 from ride.training import fit
@@ -226,6 +227,29 @@ def test_models_of_all_widths_see_as_many_pixels():
         seen[key.split("-")[0]].append(sum(count * math.prod(shape(p, p)) for p, count in patches))
     for counts in seen.values():
         assert counts == pytest.approx([counts[0]] * len(counts), rel=0.01)
+
+
+def test_a_mixture_is_counted_as_the_authors_program_does(data: Path, tmp_path: Path):
+    here = setting(data, tmp_path / "out")
+    row = UprightRow(name="upright", key="upright", model=MCGSM.model, fit=FIT, fitted=MCGSM)
+    assert row.identity(here) != MCGSM.ensembled("EoMCGSM", "eomcgsm").identity(here)
+    assert not run_rows(tiny(lines=(single("rate", None, row),)), ["upright"], here)
+    found, model = Result.read(row.file(here)), load(tmp_path / "out" / "mcgsm")
+    assert found
+    for index, (image, picture) in enumerate(zip(found.images, here.source.test(), strict=True)):
+        pixels = dequantize(picture, seeded(0, index)).numpy()
+        upright = np.rot90(pixels)
+        assert upright.shape == (18, 16)
+        nats = []
+        for turned in (upright, np.fliplr(upright)):
+            for k in range(4):
+                whole = torch.from_numpy(np.rot90(turned, k).copy())
+                nats.append(model.log_prob(whole[None]).double().sum().item())
+        # The neighborhood is 5 wide and 3 high.
+        assert image.weight == (18 - 2) * (16 - 4)
+        assert image.value == pytest.approx(
+            (np.logaddexp.reduce(nats) - math.log(8)) / math.log(2) / image.weight, rel=1e-5
+        )
 
 
 def test_a_row_goes_on_with_the_model_of_another(data: Path, tmp_path: Path):

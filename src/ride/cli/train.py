@@ -17,7 +17,8 @@ from ride.models.ride import RIDE, RIDEConfig
 from ride.training import FitConfig, fit, presets
 from ride.training.run import CHECKPOINT
 
-PRESETS = {"default": presets.default, "paper": presets.paper, "onward": presets.onward}
+PRESETS = {"default": presets.default, "paper": presets.paper, "again": presets.again, "onward": presets.onward}
+CONTINUATIONS = ("again", "onward")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,9 +36,10 @@ class Command(Options):
     """The training images."""
     out: Path
     """Folder of the run; afterwards it can be named wherever a MODEL is asked for."""
-    preset: Literal["default", "paper", "onward"] = "default"
-    """How to train: `default` is what works best here, `paper` the recipe of Theis and Bethge (2015), `onward`
-    goes on with the model of --start on larger patches and is much shorter."""
+    preset: Literal["default", "paper", "again", "onward"] = "default"
+    """How to train: `default` is what works best here, `paper` the recipe of Theis and Bethge (2015). Two go on with
+    the model of --start: `again` for a better one of the same kind, in two thirds of the time of `default`, and
+    `onward` on larger patches, which is much shorter."""
     start_from: Annotated[str | None, arg(name="start")] = None
     """Begin with the parameters of this model (a file, a run's folder or a bundled name), whose sizes the new one
     then has; --largest-memory may be given anew."""
@@ -114,8 +116,8 @@ class Command(Options):
     def _sizes(self, start: RIDE | None) -> RIDEConfig:
         """What is to be fitted."""
         if start is None:
-            if self.preset == "onward":
-                raise ConfigError("--preset onward goes on with a model: name it with --start")
+            if self.preset in CONTINUATIONS:
+                raise ConfigError(f"--preset {self.preset} goes on with a model: name it with --start")
             return self.model
         if replace(self.model, largest_memory=None) != RIDEConfig():
             raise ConfigError(

@@ -75,6 +75,39 @@ class Rate:
     device: str
     pictures: tuple[PictureRate, ...]
 
+    @classmethod
+    def over(
+        cls,
+        pictures: Sequence[PictureRate],
+        *,
+        model: str,
+        tile: int | None,
+        ensemble: bool,
+        seed: int,
+        levels: int | None,
+        channels: int,
+        device: str,
+    ) -> "Rate":
+        """The mean over the pixels of these pictures."""
+        bits, error = mean_and_error([p.bits_per_pixel for p in pictures], [p.pixels for p in pictures])
+        return cls(
+            model=model,
+            nats_per_pixel=bits * LOG_2,
+            bits_per_pixel=bits,
+            bits_per_channel=bits / channels,
+            stderr_bits=error,
+            code_length=None if levels is None else channels * math.log2(levels) - bits,
+            pixels=sum(p.pixels for p in pictures),
+            images=len(pictures),
+            tile=tile,
+            ensemble=ensemble,
+            seed=seed,
+            levels=levels,
+            channels=channels,
+            device=device,
+            pictures=tuple(pictures),
+        )
+
     def to_json(self) -> dict[str, Any]:
         """Everything, for one JSON object."""
         return asdict(self)
@@ -180,7 +213,7 @@ def evaluate(
         within(1, 1)
     found = sorted(_Scored(*one) for part in ranks.gather(scored) for one in part)
     levels = {one.levels for one in found}
-    return _rate(
+    return Rate.over(
         [PictureRate(one.name, one.bits_per_pixel, one.pixels) for one in found],
         model=name or ("histogram of single pixels" if isinstance(model, Histogram) else "model"),
         tile=tile,
@@ -243,34 +276,3 @@ def _within(progress: Progress | None, index: int, count: int, name: str) -> Cal
             progress(1000 * index + 1000 * done // total, 1000 * count, name)
 
     return tell
-
-
-def _rate(
-    pictures: list[PictureRate],
-    *,
-    model: str,
-    tile: int | None,
-    ensemble: bool,
-    seed: int,
-    levels: int | None,
-    channels: int,
-    device: str,
-) -> Rate:
-    bits, error = mean_and_error([p.bits_per_pixel for p in pictures], [p.pixels for p in pictures])
-    return Rate(
-        model=model,
-        nats_per_pixel=bits * LOG_2,
-        bits_per_pixel=bits,
-        bits_per_channel=bits / channels,
-        stderr_bits=error,
-        code_length=None if levels is None else channels * math.log2(levels) - bits,
-        pixels=sum(p.pixels for p in pictures),
-        images=len(pictures),
-        tile=tile,
-        ensemble=ensemble,
-        seed=seed,
-        levels=levels,
-        channels=channels,
-        device=device,
-        pictures=tuple(pictures),
-    )

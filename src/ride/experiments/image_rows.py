@@ -16,6 +16,7 @@ from ride.experiments.results import ImageScore, Result, circumstances
 from ride.experiments.rows import Row, Setting
 from ride.models.files import RUN_MODEL, load, save
 from ride.models.ride import RIDE, RIDEConfig
+from ride.progress import Progress
 from ride.training import FitConfig, fit
 
 
@@ -62,15 +63,7 @@ class ImageRow(Row):
         model = load(folder).to(setting.device)
         begun = time.monotonic()
         with setting.bars(f"{self.name}: scoring") as progress:
-            rate = evaluate(
-                model,
-                setting.source.test(),
-                tile=self.tile,
-                ensemble=self.ensemble,
-                seed=setting.seed,
-                name=self.name,
-                progress=progress,
-            )
+            rate = self._scored(model, setting, progress)
         if self.fitted is None:
             self._describe(folder, rate, seconds, setting)
         shift = setting.source.shift(pictures)
@@ -91,6 +84,18 @@ class ImageRow(Row):
             scoring_seconds=time.monotonic() - begun,
             curve=Curve.read(folder),
             **circumstances(),
+        )
+
+    def _scored(self, model: RIDE, setting: Setting, progress: Progress | None) -> Rate:
+        """The rate on the test images."""
+        return evaluate(
+            model,
+            setting.source.test(),
+            tile=self.tile,
+            ensemble=self.ensemble,
+            seed=setting.seed,
+            name=self.name,
+            progress=progress,
         )
 
     def _origin(self) -> "ImageRow":

@@ -12,6 +12,7 @@ from ride.experiments.densities import Density, OwnMCGSM, OwnRIDE
 from ride.experiments.image_rows import ImageRow
 from ride.experiments.patch_rows import DCRow, PatchRow
 from ride.experiments.tables import Cell, Column, Line, Table
+from ride.experiments.upright import UprightRow
 from ride.models.patches import PatchMCGSMConfig, PatchRIDEConfig
 from ride.models.ride import RIDEConfig
 from ride.training import presets
@@ -34,6 +35,14 @@ def mcgsm(components: int) -> ImageRow:
 
 MCGSMS = {components: mcgsm(components) for components in (16, 32, 64, 128)}
 EOMCGSM_WHOLE = MCGSMS[128].ensembled("EoMCGSM, 128 comp., whole images", "eomcgsm-128-whole")
+EOMCGSM_UPRIGHT = UprightRow(
+    name="EoMCGSM, 128 comp., as the authors' program counts",
+    key="eomcgsm-128-upright",
+    model=MCGSMS[128].model,
+    fit=MCGSMS[128].fit,
+    starts=MCGSMS[128].starts,
+    fitted=MCGSMS[128],
+)
 EOMCGSM = replace(EOMCGSM_WHOLE, name="EoMCGSM, 128 comp.", key="eomcgsm-128", tile=64)
 RIDE_1 = ImageRow("RIDE, 1 layer", "ride-1", model=RIDE_64, fit=RECIPE, tile=64)
 RIDE_1_WHOLE = replace(RIDE_1, name="RIDE, 1 layer, whole images", key="ride-1-whole", tile=None, fitted=RIDE_1)
@@ -129,7 +138,7 @@ TABLE = Table(
         entry("MCGSM, 64 comp.", 156.2, 3.439, PATCH_MCGSMS[64], (3.716, MCGSMS[64])),
         entry("MCGSM, 128 comp.", 156.4, 3.443, PATCH_MCGSMS[128], (3.717, MCGSMS[128])),
         entry("EoMCGSM, 128 comp.", 158.1, 3.481, PATCH_EOMCGSM, (3.748, EOMCGSM)),
-        Line(EOMCGSM_WHOLE.name, {LARGE: Cell(None, EOMCGSM_WHOLE)}),
+        *(Line(row.name, {LARGE: Cell(None, row)}) for row in (EOMCGSM_WHOLE, EOMCGSM_UPRIGHT)),
         entry("RIDE, 1 layer (a)", 150.7, 3.293, patch_ride(1), (3.802, RIDE_1)),
         entry("RIDE, 1 layer, told of the padding", None, None, patch_ride(1, indicators=True)),
         entry("RIDE, 2 layers", 152.1, 3.346, PATCH_RIDE_2, (3.869, RIDE_2)),
@@ -156,9 +165,11 @@ TABLE = Table(
         "pixels that its 9 x 5 neighborhood fits. Its ensemble is scored on tiles, of which the outer 4 pixels are "
         "given, as the paper's text says, and also as a mixture of whole images, as in the authors' program: of so "
         "many pixels one transformation wins, and little is gained. Counted are here the pixels that all eight "
-        "transformations predict. The authors' program divides by the number that are predicted in the image as it is "
-        "stored: of an image of 481 rows and 321 columns that is 477 x 313, while its transpose has 317 x 473 and "
-        "thus 640 more to add, which at these rates is worth 0.016 bit/px and would be half of the paper's gain.",
+        "transformations predict. The authors' program adds up all pixels that a transformation predicts and "
+        "divides by the number that are predicted in the image as it is stored: of an image of 481 rows and 321 "
+        "columns that is 477 x 313, while its transpose has 317 x 473 and thus 640 more to add. That is what one line "
+        "does, with all images turned upright, for the authors had all in one orientation; if that was the other one, "
+        "nothing is gained by it. What it is above the line before it is not a gain of the model.",
         "**MCGSM.** 4 scales, 48 quadratic features (the default of the authors' toolbox), a neighborhood 9 wide "
         "and 5 high. Adam on fresh crops, 154 million pixels in all with those drawn more than once, from three "
         "initial values, of which the best on the held-out images is scored. The paper has up to 3000 iterations of"
