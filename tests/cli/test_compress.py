@@ -124,16 +124,45 @@ def test_an_error_leaves_the_files_before_it(ride: Ride, photo: Path, tmp_path: 
     assert ride("compress", photo).status == 0
     packed, broken = tmp_path / "photo.ride", tmp_path / "broken.ride"
     broken.write_bytes(packed.read_bytes()[:-1])
-    (tmp_path / "out").mkdir()
-    ran = ride("decompress", packed, broken, "--out", tmp_path / "out")
-    assert f"cannot decompress {broken}: the file is truncated" in complaint_after(ran, "photo.png")
-    assert np.array_equal(pixels_of(tmp_path / "out" / "photo.png"), pixels_of(photo))
+    assert f"cannot decompress {broken}: the file is truncated" in complaint(ride("decompress", broken))
 
 
-def complaint_after(ran: Ran, written: str) -> str:
-    """The one line of an error, after it was said that a file had been written."""
-    assert f"{written}, 20 x 24 pixels" in ran.out
-    return complaint(Ran(ran.status, "", ran.err))
+def test_what_cannot_be_decompressed_is_left_out(ride: Ride, photo: Path, tmp_path: Path):
+    whole = [tmp_path / "a.ride", tmp_path / "z.ride"]
+    for file in whole:
+        assert ride("compress", photo, "--out", file).status == 0
+    data = whole[0].read_bytes()
+    deep, text, short = (tmp_path / f"{name}.ride" for name in ("deep", "text", "short"))
+    torn, huge, flipped = (tmp_path / f"{name}.ride" for name in ("torn", "huge", "flipped"))
+    np.save(tmp_path / "deep.npy", np.zeros((9, 8, 3), np.uint16))
+    np.save(tmp_path / "huge.npy", np.zeros((99, 98), np.uint8))
+    for source in ("deep", "huge"):
+        assert ride("compress", tmp_path / f"{source}.npy").status == 0
+    text.write_text("no file of ride")
+    short.write_bytes(data[:9])
+    torn.write_bytes(data[:-1])
+    flipped.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    out = tmp_path / "out"
+    out.mkdir()
+    bad = (deep, text, short, torn, huge, flipped)
+    ran = ride("decompress", whole[0], *bad, whole[1], "--out", out, "--most-pixels", 999, "--json")
+    assert ran.status == 1
+    assert sorted(path.name for path in out.iterdir()) == ["a.png", "z.png"]
+    for file in out.iterdir():
+        assert np.array_equal(pixels_of(file), pixels_of(photo))
+    *named, last = ran.err.splitlines()
+    assert last == "ride: error: 6 files of 8 could not be decompressed; the others are"
+    for file in bad:
+        (one,) = (line for line in named if str(file) in line)
+        assert one.startswith("ride: left out: ")
+    assert any("give --out a name in .npy" in line for line in named)
+    assert any("--salvage writes what is whole" in line for line in named)
+    done = json.loads(ran.out)
+    assert [file["source"] for file in done["files"]] == list(map(str, whole))
+    assert [f"ride: left out: {line}" for line in done["left_out"]] == named
+    # Nothing is whole: nobody is told that the others are.
+    ran = ride("decompress", text, torn, "--out", out, "--force")
+    assert ran.err.splitlines()[-1] == "ride: error: 2 files of 2 could not be decompressed"
 
 
 def test_large_images_are_compressed(ride: Ride, photo: Path, monkeypatch: pytest.MonkeyPatch):

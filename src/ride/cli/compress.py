@@ -1,17 +1,15 @@
 """`ride compress`."""
 
-import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from tyro.conf import Positional, arg
 
-from ride.cli.compressed import Together, of_total, targets, written_like
-from ride.cli.options import counted
-from ride.errors import CodecError, DataError
+from ride.cli.compressed import Together, of_total, readable, targets, written_like
+from ride.errors import CodecError, DataError, RideError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -57,10 +55,10 @@ class Command(Together):
         model = load_integer(self.model)
         sizes = []
         taken: deque[Path] = deque()
-        refused: list[DataError] = []
+        refused: list[RideError] = []
         with self.together("compressing", len(places)) as (progress, say):
             total = sum(map(stored_bytes, places)) * (2 if self.verify else 1) if progress else 0
-            pixels = _readable(places, taken, refused)
+            pixels = readable(places, _pixels, taken, refused)
             tell = of_total(progress, total)
             files = encode_all(pixels, model, side=self.tile, turns=self.turns, verify=self.verify, progress=tell)
             while (data := _next(files, taken)) is not None:
@@ -68,15 +66,7 @@ class Command(Together):
                 with written_like(source, places[source], self.force) as temporary:
                     temporary.write_bytes(data)
                 sizes.append(self._said(source, places[source], data, say))
-        if refused and len(places) == 1:
-            raise refused[0]
-        for error in refused:
-            print(f"ride: left out: {error}", file=sys.stderr)
-        self.give({"files": sizes, "model": model.digest[:8].hex(), "left_out": list(map(str, refused))})
-        if refused:
-            raise DataError(
-                f"{counted(len(refused), 'file')} of {len(places)} could not be compressed; the others are"
-            )
+        self.finish({"files": sizes, "model": model.digest[:8].hex()}, refused, len(places), "compressed")
 
     def kept(self) -> str:
         """Say what is there."""
@@ -99,18 +89,6 @@ class Command(Together):
             "verified": self.verify,
             "model": info.model.hex(),
         }
-
-
-def _readable(sources: Iterable[Path], taken: "deque[Path]", refused: list[DataError]) -> "Iterator[NDArray[Any]]":
-    """The pixels of those files that can be compressed, which go into `taken`; why others cannot, into `refused`."""
-    for source in sources:
-        try:
-            pixels = _pixels(source)
-        except DataError as error:
-            refused.append(error)
-            continue
-        taken.append(source)
-        yield pixels
 
 
 def _next(files: Iterator[bytes], taken: "deque[Path]") -> bytes | None:

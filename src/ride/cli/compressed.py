@@ -2,15 +2,20 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+import sys
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 from ride.atomic import replacing
 from ride.cli.options import Options, UsageError, counted
-from ride.errors import CodecError, ConfigError, OutputError
+from ride.errors import CodecError, ConfigError, DataError, OutputError, RideError
 from ride.progress import Progress
+
+Read = TypeVar("Read")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +32,35 @@ class Together(Options):
         finally:
             for line in lines:
                 self.say(line)
+
+    def finish(self, values: dict[str, Any], refused: list[RideError], files: int, done: str) -> None:
+        """Give the values, and name the files that were left out.
+
+        Raises:
+            RideError: there are such.
+        """
+        if refused and files == 1:
+            raise refused[0]
+        for error in refused:
+            print(f"ride: left out: {error}", file=sys.stderr)
+        self.give(values | {"left_out": list(map(str, refused))})
+        if refused:
+            others = "; the others are" if len(refused) < files else ""
+            raise DataError(f"{counted(len(refused), 'file')} of {files} could not be {done}{others}")
+
+
+def readable(
+    sources: Iterable[Path], read: Callable[[Path], Read], taken: deque[Path], refused: list[RideError]
+) -> Iterator[Read]:
+    """What is read of those files that can be used, which go into `taken`; why others cannot, into `refused`."""
+    for source in sources:
+        try:
+            found = read(source)
+        except (DataError, CodecError) as error:
+            refused.append(error)
+            continue
+        taken.append(source)
+        yield found
 
 
 def of_total(progress: Progress | None, total: int) -> Progress | None:

@@ -1,5 +1,6 @@
 """`ride decompress`."""
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from tyro.conf import Positional, arg
 
-from ride.cli.compressed import Together, claimed, of_total, read_compressed, targets, written_like
+from ride.cli.compressed import Together, claimed, of_total, read_compressed, readable, targets, written_like
 from ride.cli.options import counted
-from ride.errors import CodecError, DataError
+from ride.errors import CodecError, DataError, RideError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 class Command(Together):
     """Write the images that `ride compress` compressed, as PNG or .npy, pixel for pixel.
 
-    Every tile is compared with its checksum. A damaged file is refused; with --salvage the tiles that are whole are
-    written, the others black, unless none is.
+    Every tile is compared with its checksum. Files that are damaged are named, and the others are written; with
+    --salvage the tiles of damaged ones that are whole are written too, the others black, unless none is.
     """
 
     files: Annotated[Positional[tuple[Path, ...]], arg(metavar="FILE.ride...", help_behavior_hint="(required)")]
@@ -41,26 +42,36 @@ class Command(Together):
         self.start()
 
         from ride.codec import load_integer
-        from ride.codec.decoding import salvage_all
+        from ride.codec.decoding import Models, salvage_all
 
         places = targets(self.files, self.out, (".png", ".npy"), self.force)
         model = load_integer(self.model) if self.model else None
+        models = Models(model)
+
+        def read(source: Path) -> bytes:
+            data = read_compressed(source)
+            try:
+                models.opened(data, self.most_pixels, strict=not self.salvage)
+            except CodecError as error:
+                raise CodecError(f"cannot decompress {source}: {error}") from error
+            return data
+
         written = []
+        taken: deque[Path] = deque()
+        refused: list[RideError] = []
         with self.together("decompressing", len(places)) as (progress, say):
-            images = salvage_all(
-                map(read_compressed, places),
+            for pixels, lost in salvage_all(
+                readable(places, read, taken, refused),
                 model,
                 most_pixels=self.most_pixels,
-                strict=not self.salvage,
                 progress=of_total(progress, sum(map(claimed, places)) if progress else 0),
-            )
-            for source, target in places.items():
+            ):
+                source = taken.popleft()
                 try:
-                    pixels, lost = next(images)
-                except CodecError as error:
-                    raise CodecError(f"cannot decompress {source}: {error}") from error
-                written.append(self._written(source, target, pixels, lost, say))
-        self.give({"files": written})
+                    written.append(self._written(source, places[source], pixels, lost, say))
+                except (CodecError, DataError) as error:
+                    refused.append(error)
+        self.finish({"files": written}, refused, len(places), "decompressed")
 
     def kept(self) -> str:
         """Say what is there."""
@@ -78,6 +89,10 @@ class Command(Together):
         import numpy as np
         from PIL import Image
 
+        from ride.codec.decoding import damaged
+
+        if lost and not self.salvage:
+            raise CodecError(f"cannot decompress {source}: {damaged(lost[0])}; --salvage writes what is whole")
         array = target.suffix.lower() == ".npy"
         if pixels.ndim == 3 and pixels.dtype != np.uint8 and not array:
             raise DataError(f"{source} has RGB of 16 bits, which a .png cannot have here: give --out a name in .npy")

@@ -130,7 +130,7 @@ def parts_of(
             with suppress(CodecError):
                 found = merge(np.stack(planes), tile.info.layout)
         if strict and found is None:
-            raise CodecError(_damaged(tile.place))
+            raise CodecError(damaged(tile.place))
         rows, columns = tile.place
         first = not (rows.start or columns.start)
         last = (rows.stop, columns.stop) == (tile.info.rows, tile.info.columns)
@@ -167,13 +167,10 @@ def _tiles(
     files: Iterable[bytes], model: IntegerModel | str | None, most_pixels: int | None, strict: bool
 ) -> Iterator[_Tile]:
     """The tiles of files in order."""
-    models = _Models(model)
+    models = Models(model)
     for data in files:
-        info = parse(data, most_pixels)
-        integers = models.of_planes(info)
+        info, integers = models.opened(data, most_pixels, strict=strict)
         starts = np.cumsum([info.start, *(entry.size for entry in info.tiles)]).tolist()
-        if strict and starts[-1] != len(data):
-            raise CodecError(f"the file is {'truncated' if starts[-1] > len(data) else 'longer than it claims'}")
         count = len(info.tiles) // info.planes
         for number, place in enumerate(boxes(info.rows, info.columns, info.side)):
             own = range(number, len(info.tiles), count)
@@ -221,7 +218,8 @@ def _whole(stream: bytes, entry: Entry) -> bool:
     return len(stream) == entry.size and zlib.crc32(stream) == entry.stream_crc
 
 
-def _damaged(place: Box) -> str:
+def damaged(place: Box) -> str:
+    """What is said of a file of which this box is lost."""
     rows, columns = place
     return (
         f"the file is damaged in the tile of rows {rows.start} to {rows.stop - 1}"
@@ -229,12 +227,28 @@ def _damaged(place: Box) -> str:
     )
 
 
-class _Models:
+class Models:
     """The models that files name, each read once: the given one, or those that come with the package."""
 
     def __init__(self, given: IntegerModel | str | None) -> None:
         self.given = given
         self._read: list[IntegerModel] | None = None
+
+    def opened(
+        self, data: bytes, most_pixels: int | None, *, strict: bool
+    ) -> tuple[Info, Sequence[IntegerModel | None]]:
+        """What a file says of itself, and the models of its planes.
+
+        Raises:
+            CodecError: header or table are damaged, it claims more pixels, needs another model or, with `strict`, has
+                not the length that it claims.
+        """
+        info = parse(data, most_pixels)
+        models = self.of_planes(info)
+        length = info.start + sum(entry.size for entry in info.tiles)
+        if strict and length != len(data):
+            raise CodecError(f"the file is {'truncated' if length > len(data) else 'longer than it claims'}")
+        return info, models
 
     def of_planes(self, info: Info) -> Sequence[IntegerModel | None]:
         """The models of the planes of a file, None where it names none.
