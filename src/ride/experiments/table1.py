@@ -169,8 +169,8 @@ TABLE = Table(
         "divides by the number that are predicted in the image as it is stored: of an image of 481 rows and 321 "
         "columns that is 477 x 313, while its transpose has 317 x 473 and thus 640 more, 0.4%, to add. Each "
         "transformation predicts pixels at other edges, too, and the one with the most likely edges wins. That is "
-        "what one line does, with all images turned upright, for the authors had all in one orientation. What it is above "
-        "the line before it is not a gain of the model.",
+        "what one line does, with all images turned upright, for the authors had all in one orientation. What it is "
+        "above the line before it is not a gain of the model.",
         "**MCGSM.** 4 scales, 48 quadratic features (the default of the authors' toolbox), a neighborhood 9 wide "
         "and 5 high. Adam on fresh crops, 154 million pixels in all with those drawn more than once, from three "
         "initial values, of which the best on the held-out images is scored. The paper has up to 3000 iterations of"
