@@ -52,7 +52,7 @@ def draw_points(path: Path, points: Mapping[str, tuple[float, float]], across: s
     axes.set_xscale("log")
     axes.margins(x=0.3, y=0.12)
     for number, (name, (x, y)) in enumerate(points.items()):
-        axes.plot([x], [y], "o", color=f"C{number % 10}")
+        axes.plot([x], [y], "o", color=_color(number, len(points)))
         axes.annotate(name, (x, y), xytext=(7, 4), textcoords="offset points", fontsize=9)
     axes.set_xlabel(across)
     axes.set_ylabel(up)
@@ -116,22 +116,28 @@ def _widths(table: Table, found: Mapping[str, Result]) -> Any:
     return drawing
 
 
+def _color(number: int, of: int) -> str | tuple[float, ...]:
+    """One of so many colors that can be told apart: with more than ten in pairs of a dark and a light one."""
+    from matplotlib import colormaps
+
+    return f"C{number}" if of <= 10 else colormaps["tab20"](number % 20)
+
+
 def _learning(table: Table, found: Mapping[str, Result]) -> Any:
     """The curves of all rows, of patches beside those of images, in units of the full range."""
     kinds = [of for of in ("patches", "pixels") if any(result.of == of for result in found.values())]
-    drawing = _figure(6.5 * len(kinds), 4.5)
+    drawing = _figure(9.0 * len(kinds), 4.5)
     for of, axes in zip(kinds, drawing.subplots(1, len(kinds), squeeze=False)[0], strict=True):
         scale = 1 / math.log(2) if of == "pixels" else 1.0
         floor = math.inf
-        for number, (key, result) in enumerate(found.items()):
-            if result.of != of:
-                continue
-            curve = result.curve
+        shown = {key: result for key, result in found.items() if result.of == of}
+        for number, (key, result) in enumerate(shown.items()):
+            curve, color = result.curve, _color(number, len(shown))
             x, y = zip(*curve.training, strict=True)
-            axes.plot(x, [scale * value for value in y], color=f"C{number % 10}", linewidth=0.6, alpha=0.7)
+            axes.plot(x, [scale * value for value in y], color=color, linewidth=0.6, alpha=0.7)
             x, y = zip(*(curve.held_out or curve.training[-1:]), strict=True)
             points = [scale * value for value in y]
-            axes.plot(x, points, "o-", color=f"C{number % 10}", markersize=4, label=table.rows[key].name)
+            axes.plot(x, points, "o-", color=color, markersize=4, label=table.rows[key].name)
             floor = min([floor, *points, *(scale * value for _, value in curve.training[len(curve.training) // 5 :])])
         # The first steps start from far below, and would take the whole scale for themselves.
         axes.set_ylim(bottom=floor)
@@ -139,5 +145,5 @@ def _learning(table: Table, found: Mapping[str, Result]) -> Any:
         unit = "bit/px" if of == "pixels" else "nat per patch"
         axes.set_ylabel(f"log-likelihood, {unit} (of the full range)")
         axes.grid(alpha=0.3)
-        axes.legend(fontsize=8, loc="lower right")
+        axes.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.02, 1), borderaxespad=0)
     return drawing
