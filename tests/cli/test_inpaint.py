@@ -74,17 +74,19 @@ def test_a_hole_is_filled_and_the_rest_stays(model: Path, photo: Path, mask: Pat
 
 
 def test_the_same_seed_fills_the_same(ride: Ride, model: Path, photo: Path, mask: Path, tmp_path: Path):
-    names = [tmp_path / f"{name}.npy" for name in "abc"]
-    # The same hole, as numpy keeps it.
+    names = [tmp_path / f"{name}.npy" for name in "abcd"]
+    # The same hole, as numpy keeps it, and in a color that is black in gray.
     np.save(tmp_path / "hole.npy", holes() != 0)
-    masks = (mask, tmp_path / "hole.npy", mask)
-    for out, seed, hole in zip(names, (1, 1, 2), masks, strict=True):
+    dark = (holes() != 0).astype(np.uint8)
+    Image.fromarray(np.dstack([dark, 0 * dark, 0 * dark])).save(tmp_path / "dark.png")
+    masks = (mask, tmp_path / "hole.npy", tmp_path / "dark.png", mask)
+    for out, seed, hole in zip(names, (1, 1, 1, 2), masks, strict=True):
         ran = ride("inpaint", model, photo, "--mask", hole, "--sweeps", 1, "--seed", seed, "--out", out)
         assert ran.status == 0
-        assert "31 missing pixels, 1 chain, 1 sweeps" in ran.out
+        assert "31 missing pixels, 1 chain, 1 sweep:" in ran.out
         assert "continued there by its mirror image" in ran.out
-    first, again, other = map(np.load, names)
-    assert np.array_equal(first, again)
+    first, *again, other = map(np.load, names)
+    assert all(np.array_equal(first, one) for one in again)
     assert not np.array_equal(first, other)
 
 

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ride.atomic import replacing
-from ride.cli.options import Options, UsageError, counted
+from ride.cli.options import Options, UsageError
 from ride.errors import CodecError, ConfigError, DataError, OutputError, RideError
 from ride.progress import Progress
+from ride.wording import counted
 
 Read = TypeVar("Read")
 

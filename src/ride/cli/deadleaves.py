@@ -9,11 +9,12 @@ from PIL import Image
 from tyro.conf import Positional, arg
 
 from ride.atomic import replacing
-from ride.cli.options import Options, counted
+from ride.cli.options import Options
 from ride.cli.size import Size, rows_and_columns
 from ride.data import DeadLeaves, Leaves
 from ride.errors import ConfigError, OutputError
 from ride.settings import claim
+from ride.wording import counted
 
 SETTINGS = "deadleaves.json"
 

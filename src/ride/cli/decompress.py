@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 from tyro.conf import Positional, arg
 
 from ride.cli.compressed import Together, claimed, of_total, read_compressed, readable, targets, written_like
-from ride.cli.options import counted
 from ride.errors import CodecError, DataError, RideError
+from ride.wording import counted
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from tyro.conf import Positional, arg
 
-from ride.cli.options import Options, UsageError, counted, output_directory
+from ride.cli.options import Options, UsageError, output_directory
+from ride.wording import counted
 
 if TYPE_CHECKING:
     from torch import Tensor

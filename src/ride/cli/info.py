@@ -9,8 +9,9 @@ from typing import Annotated
 from tyro.conf import Positional, arg
 
 from ride.cli.compressed import read_compressed
-from ride.cli.options import Options, counted
+from ride.cli.options import Options
 from ride.errors import CodecError
+from ride.wording import counted
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, arg
 
-from ride.cli.options import Options, UsageError, counted, output_file
+from ride.cli.options import Options, UsageError, output_file
 from ride.errors import ConfigError, DataError
+from ride.wording import counted
 
 if TYPE_CHECKING:
     import torch
@@ -134,7 +135,11 @@ class Command(Options):
     def _mask(self) -> "torch.Tensor":
         import torch
 
-        pixels = self._one(str(self.mask), 1).pixels
+        # As gray, a dark color could become black.
+        try:
+            pixels = self._one(str(self.mask), 3).pixels.max(-1)
+        except DataError:
+            pixels = self._one(str(self.mask), 1).pixels
         missing = pixels != 0
         between = int((missing & (pixels != pixels.max())).sum())
         if between:

@@ -183,11 +183,6 @@ def planes(pictures: "Sequence[Picture]", config: "RIDEConfig") -> "Sequence[Pic
     return ColourPlanes(pictures, config.given)
 
 
-def counted(number: int, thing: str) -> str:
-    """So many of a thing in words: 1 image, 2 images."""
-    return f"{number:,} {thing}" + ("" if number == 1 else "s")
-
-
 def output_directory(path: Path) -> Path:
     """Make a directory to write into, before any long work is done.
 

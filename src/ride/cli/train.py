@@ -9,13 +9,14 @@ from typing import Annotated, ClassVar, Literal
 import torch
 from tyro.conf import Positional, arg
 
-from ride.cli.options import Options, counted, files_channels, output_directory, planes
+from ride.cli.options import Options, files_channels, output_directory, planes
 from ride.data import Picture, WithHalves, hold_out
 from ride.errors import ConfigError
 from ride.models.files import RUN_MODEL, load
 from ride.models.ride import RIDE, RIDEConfig
 from ride.training import FitConfig, fit, presets
 from ride.training.run import CHECKPOINT
+from ride.wording import counted
 
 PRESETS = {"default": presets.default, "paper": presets.paper, "again": presets.again, "onward": presets.onward}
 CONTINUATIONS = ("again", "onward")

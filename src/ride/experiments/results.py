@@ -16,6 +16,7 @@ from ride.atomic import write_bytes
 from ride.errors import ConfigError
 from ride.evaluation.means import mean_and_error
 from ride.experiments.curves import Curve
+from ride.wording import counted
 
 
 @dataclass(frozen=True)
@@ -163,4 +164,4 @@ def circumstances() -> dict[str, Any]:
 
 def _threads() -> str:
     count = torch.get_num_threads()
-    return "1 thread" if count == 1 else f"{count} threads"
+    return counted(count, "thread")

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ride.errors import ConfigError
 from ride.generation.effective import effective_draws
+from ride.wording import counted
 
 
 @dataclass(frozen=True)
@@ -90,8 +91,12 @@ class Inpainting:
 
     def __str__(self) -> str:
         """In a line: sweeps, acceptance and effective draws."""
-        chains = f"{len(self.draws)} chain" + ("" if len(self.draws) == 1 else "s")
+        work = [
+            counted(int(self.mask.sum()), "missing pixel"),
+            counted(len(self.draws), "chain"),
+            counted(self.sweeps, "sweep"),
+        ]
         return (
-            f"{int(self.mask.sum()):,} missing pixels, {chains}, {self.sweeps} sweeps: "
-            f"{100 * self.accepted:.0f} % of proposals accepted, {self.effective:.0f} effective draw(s) of a pixel"
+            f"{', '.join(work)}: {100 * self.accepted:.0f} % of proposals accepted,"
+            f" {counted(round(self.effective), 'effective draw')} of a pixel"
         )
