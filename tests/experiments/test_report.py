@@ -1,6 +1,8 @@
 """Reports: the paper's figures beside the measured ones, as Markdown and as a page."""
 
 import math
+import os
+import time
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -16,6 +18,7 @@ from ride.experiments.report import grid, reproduce_command, table_text, write_r
 from ride.experiments.reproduce import check_record, results, run_rows
 from ride.experiments.results import comparable, read_record
 from ride.experiments.tables import Cell, Line
+from ride.models.ride import RIDE
 
 
 @pytest.fixture
@@ -60,6 +63,27 @@ def test_the_report_is_written_with_its_pictures(run, tmp_path: Path):
     assert "160 pixels of 2 images" in text
     html = (folder / "tiny.html").read_text(encoding="utf-8")
     assert html.count("data:image/png;base64,") == len(shown)
+
+
+def test_a_sample_is_drawn_once_for_each_model(run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    drawn: list[int] = []
+    sample = RIDE.sample
+
+    def counting(model: RIDE, *args, **words):
+        drawn.append(model.config.layers)
+        return sample(model, *args, **words)
+
+    monkeypatch.setattr(RIDE, "sample", counting)
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        write_report(tiny(), "tiny", run, tmp_path / name)
+    assert drawn == [0, 1]
+    first, second = ((tmp_path / name / "tiny-sample-ride.png").read_bytes() for name in ("first", "second"))
+    assert first == second
+    later = time.time() + 10
+    os.utime(run.out / "ride" / "model.safetensors", (later, later))
+    write_report(tiny(), "tiny", run, tmp_path / "second")
+    assert drawn == [0, 1, 1]
 
 
 def test_a_report_without_results_is_a_table_of_the_papers_figures(data: Path, tmp_path: Path):

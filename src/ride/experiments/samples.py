@@ -1,5 +1,6 @@
 """Images drawn from the models of a table, beside one that they were trained for."""
 
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from ride.atomic import replacing
 from ride.data import dequantize, seeded
 from ride.experiments.document import Figure
 from ride.experiments.image_files import write_image
@@ -21,12 +23,15 @@ from ride.models.files import RUN_MODEL, load
 SIDE = 256
 """Of the samples in pixels, as in the paper's Figure 3."""
 COLUMNS = 4
+SAMPLE = "sample.png"
+"""In the run directory."""
 
 
 def draw_samples(table: Table, found: Mapping[str, Result], setting: Setting, name: str, folder: Path) -> list[Figure]:
     """Draw a sample of each model of large images into a picture of its own, and all into one; none without models.
 
-    Of a model that is no longer there the picture that was drawn before is shown, if it is.
+    A sample that was drawn after its model was written lies beside it and is not drawn anew. Of a model that is no
+    longer there the picture of an earlier report is shown, if it is.
 
     Raises:
         ConfigError: matplotlib is not installed.
@@ -40,9 +45,8 @@ def draw_samples(table: Table, found: Mapping[str, Result], setting: Setting, na
         picture = folder / f"{name}-sample-{row.key}.png"
         run = setting.out / found[row.key].run
         if (run / RUN_MODEL).exists():
-            model = load(run).to(setting.device)
-            with setting.bars(f"{row.name}: drawing") as progress:
-                write_image(picture, model.sample(SIDE, SIDE, seed=setting.seed, progress=progress)[0])
+            with replacing(picture) as temporary:
+                shutil.copyfile(_sample(row, run, setting), temporary)
         if picture.exists():
             panels.append(Panel(row.name, _read(picture)))
     if not panels:
@@ -53,6 +57,16 @@ def draw_samples(table: Table, found: Mapping[str, Result], setting: Setting, na
     draw(folder / file, [panels[k : k + COLUMNS] for k in range(0, len(panels), COLUMNS)])
     caption = f"A crop of a test image, and {SIDE} x {SIDE} pixels drawn from each model (seed {setting.seed})."
     return [Figure(file, caption)]
+
+
+def _sample(row: ImageRow, run: Path, setting: Setting) -> Path:
+    """The sample of the model in a run directory."""
+    file, model = run / SAMPLE, run / RUN_MODEL
+    if not file.exists() or file.stat().st_mtime < model.stat().st_mtime:
+        with setting.bars(f"{row.name}: drawing") as progress:
+            drawn = load(run).to(setting.device).sample(SIDE, SIDE, seed=setting.seed, progress=progress)
+        write_image(file, drawn[0])
+    return file
 
 
 def _read(path: Path) -> Tensor:
