@@ -69,7 +69,7 @@ TABLE = Table(
         "The lines with `again` go on with a model by the preset of this name, which lets the learning rate fall a "
         "second time, on 143 million pixels more. The extended spatial LSTM has its memory units, which are inputs "
         "there, held within 0.5, which the printed equations do not: in short fits without an end, its rate on the "
-        "held-out images stayed more than a bit below that of the others, and with 1 a little; 0.5 was chosen on these "
-        "images.",
+        "held-out images stayed more than a bit below that of the others, and with 1 a little; 0.5 was chosen on "
+        "these images.",
     ),
 )
