@@ -38,7 +38,7 @@ ISAS = {
     size: patches(f"ISA, {size} dim. subspaces", "isa" if size == 2 else f"isa-{size}", ISAConfig(subspace=size))
     for size in (2, 4, 8, 16, 32)
 }
-BEST_ISA = 16
+BEST_ISA = 32
 """On the held-out patches."""
 PATCH_MCGSM = patches("MCGSM, 32 comp.", "mcgsm-32", OwnMCGSM(PatchMCGSMConfig(32), PatchMCGSMFitConfig()))
 PATCH_RIDE = patches(
