@@ -124,6 +124,9 @@ def test_the_estimate_is_that_of_the_bound():
         assert float(found.mean()) == pytest.approx(expected, abs=4 * float(found.std()) / 10)
     assert torch.equal(model.log_prob(x, draws=3, seed=1), model.log_prob(x, draws=3, seed=1))
     assert not torch.equal(model.log_prob(x, draws=3, seed=1), model.log_prob(x, draws=3, seed=2))
+    # Patches that are scored one part after another do not share their noise.
+    y = x + 1e-9 * torch.arange(100, dtype=torch.float64)[:, None]
+    assert torch.corrcoef(torch.stack([model.log_prob(x, draws=1), model.log_prob(y, draws=1)]))[0, 1].abs() < 0.5
 
 
 def test_whitening_is_part_of_the_density():

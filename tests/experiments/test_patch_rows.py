@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 import torch
 from tests.experiments.conftest import setting
 
+from ride.baselines import trained
 from ride.baselines.deep_gmm import DeepGMMConfig
 from ride.baselines.deep_rnade import DeepRNADEConfig
 from ride.baselines.diffusion import DiffusionConfig
@@ -165,16 +167,33 @@ def test_orderings_are_those_of_a_deep_rnade(data: Path, tmp_path: Path):
     here = setting(data, tmp_path / "out")
     here.out.mkdir()
     result = row("deep-rnade", orders=2).run(here)
-    assert "2 orderings" in result.scored
+    assert "2 random orders" in result.scored
+    # A single one is the first of the mixture's, on the same patches.
+    one = replace(row("deep-rnade", orders=1), fitted=row("deep-rnade", orders=2)).run(here)
+    assert "one random order" in one.scored
+    assert [image.weight for image in one.images] == [image.weight for image in result.images]
+    assert one.value < result.value + math.log(2)
     with pytest.raises(ConfigError, match="deep RNADE"):
         row("gaussian", orders=2).run(here)
+
+
+@pytest.mark.parametrize("name", ["isa", "rnade", "deep-rnade", "deep-gmm", "grbm", "diffusion"])
+def test_how_a_density_is_trained_decides_its_figure(
+    data: Path, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+):
+    here = setting(data, tmp_path)
+    before = row(name).identity(here)
+    monkeypatch.setattr(trained, "PatchFitConfig", partial(PatchFitConfig, clip=None))
+    assert row(name).identity(here) != before
 
 
 def test_a_grbm_says_how_sure_its_partition_function_is(data: Path, tmp_path: Path):
     here = setting(data, tmp_path / "out")
     here.out.mkdir()
-    notes = row("grbm").run(here).notes
-    assert any("ln Z" in name for name in notes)
+    result = row("grbm").run(here)
+    assert any("ln Z" in name for name in result.notes)
+    # What its steps return is no log-likelihood, and so no curve.
+    assert (result.curve.training, len(result.curve.held_out)) == ((), 3)
 
 
 def test_a_trial_is_scored_on_fewer_patches(data: Path, tmp_path: Path):

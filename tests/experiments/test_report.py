@@ -168,6 +168,13 @@ def test_learning_curves_are_in_the_unit_that_they_say(run):
         assert list(drawn) == pytest.approx([scale * value for _, value in found["mcgsm"].curve.training])
 
 
+def test_a_curve_may_have_no_rates_of_training(run):
+    found = results(tiny(), run)
+    judged = replace(found["mcgsm"], curve=replace(found["mcgsm"].curve, training=()))
+    lines = charts._learning(tiny(), {"mcgsm": judged, "ride": found["ride"]}).axes[0].lines
+    assert len(lines) == 3
+
+
 def test_a_record_stands_in_for_results_that_are_gone(run, data: Path, tmp_path: Path):
     folder = tmp_path / "report"
     folder.mkdir()

@@ -16,8 +16,9 @@ from tests.at_work import at_work_in
 from tests.experiments.conftest import FIT, MCGSM, RIDE, TINY, setting, tiny
 
 from ride.data import Picture, dequantize, open_pictures, seeded
+from ride.data.deadleaves import Leaves
 from ride.errors import ConfigError
-from ride.experiments import image_rows, reproduce
+from ride.experiments import image_rows, reproduce, sources
 from ride.experiments.catalogue import TABLES
 from ride.experiments.image_rows import ImageRow
 from ride.experiments.reproduce import results, run_rows
@@ -85,6 +86,24 @@ def test_results_of_other_images_are_not_taken(data: Path, tmp_path: Path):
     # What was kept before there were digests says nothing of its images.
     replace(found, data="").write(RIDE.file(here))
     assert results(tiny(), setting(tmp_path / "moved", here.out))["ride"].data == ""
+
+
+def test_a_digest_is_of_how_images_are_made_and_used(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def digests() -> list[str]:
+        return [setting(data, tmp_path).source.digest, _leaves(tmp_path).source.digest]
+
+    photos, leaves = digests()
+    assert len({photos, leaves, ""}) == 3
+    monkeypatch.setattr(sources, "Leaves", lambda: replace(Leaves(), noise=0.02))
+    assert digests()[0] == photos
+    assert digests()[1] != leaves
+    here = setting(data, tmp_path / "out")
+    run_rows(tiny(), ["mcgsm"], here)
+    replace(results(tiny(), here)["mcgsm"], data=leaves).write(MCGSM.file(here))
+    with pytest.raises(ConfigError, match="images that were made otherwise"):
+        MCGSM.result(_leaves(tmp_path))
+    monkeypatch.setattr(Source, "held_out", 2)
+    assert digests()[0] != photos
 
 
 def test_what_is_not_a_result_is_done_anew(tmp_path: Path):

@@ -1,6 +1,7 @@
 """The loop around a fit: what it keeps, what it logs, and how it goes on."""
 
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,13 @@ def test_the_best_of_the_looks_is_kept():
     assert walk.go() == -3
     assert float(walk.x) == 3  # looks after 2, 4, ...
     assert walk.asked == list(range(10))
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_a_score_that_is_not_finite_is_an_error(tmp_path: Path, value: float):
+    scores = iter([0.0, value])
+    with pytest.raises(ConfigError, match=f"diverged: the held-out patches have {value} nat after step 4"):
+        Walk().go(score=lambda: next(scores), directory=tmp_path / "run")
 
 
 def test_the_last_step_is_looked_at():

@@ -14,6 +14,7 @@ from ride.baselines.trained import TrainedConfig, TrainedDensity
 from ride.data import seeded
 from ride.errors import ConfigError, require_at_least
 from ride.models.whitening import ConditionalWhitening
+from ride.training.patches import fingerprint
 
 SCORED = 10000
 """Noisy patches scored at a time."""
@@ -103,14 +104,15 @@ class Diffusion(TrainedDensity):
 
         The bound is a sum over T steps of expectations. The `draws` (by default those of the config) fall on steps at
         equal distances from a random first, so that T of them take each step once with one noise. The seed makes the
-        same noise for the same number of patches.
+        same noise for the same patches, and another for others.
         """
         self._check(x)
         draws = draws or self.config.draws
         if draws < 1:
             raise ConfigError(f"a bound needs at least 1 draw, not {draws}")
-        generator, found = seeded(seed, "bound"), []
+        found = []
         for part in x.split(SCORED):
+            generator = seeded(seed, "bound", fingerprint(part))
             u = self.whitening.whiten_outputs(part[:, :0], part)
             total = torch.zeros(len(u), dtype=torch.float64, device=u.device)
             first = torch.rand(len(u), generator=generator, dtype=torch.float64)

@@ -32,7 +32,7 @@ def draw_charts(table: Table, found: Mapping[str, Result], name: str, folder: Pa
                 caption = "the paper's figures and those measured here; what is far below is left out."
                 drawn.append(Figure(file, f"{column.title}: {caption}"))
     curves = {key: found[key] for key, row in table.rows.items() if key in found and row.fitted is None}
-    curves = {key: result for key, result in curves.items() if result.curve.training}
+    curves = {key: result for key, result in curves.items() if result.curve.training or result.curve.held_out}
     if curves:
         file = f"{name}-curves.png"
         _save(_learning(table, curves), folder / file)
@@ -133,8 +133,9 @@ def _learning(table: Table, found: Mapping[str, Result]) -> Any:
         shown = {key: result for key, result in found.items() if result.of == of}
         for number, (key, result) in enumerate(shown.items()):
             curve, color = result.curve, _color(number, len(shown))
-            x, y = zip(*curve.training, strict=True)
-            axes.plot(x, [scale * value for value in y], color=color, linewidth=0.6, alpha=0.7)
+            if curve.training:
+                x, y = zip(*curve.training, strict=True)
+                axes.plot(x, [scale * value for value in y], color=color, linewidth=0.6, alpha=0.7)
             x, y = zip(*(curve.held_out or curve.training[-1:]), strict=True)
             points = [scale * value for value in y]
             axes.plot(x, points, "o-", color=color, markersize=4, label=table.rows[key].name)

@@ -16,6 +16,7 @@ from ride.baselines.grbm import GRBM, GRBMConfig
 from ride.baselines.isa import ISA, ISAConfig
 from ride.baselines.mixtures import GMM, GSM, STM, GMMConfig, GSMConfig, MoGSM, MoGSMConfig, STMConfig
 from ride.baselines.rnade import RNADE, RNADEConfig
+from ride.baselines.trained import TrainedConfig
 from ride.models.patches import PatchMCGSM, PatchMCGSMConfig, PatchRIDE, PatchRIDEConfig
 from ride.progress import Progress
 from ride.training.patch_mcgsm import PatchMCGSMFitConfig, fit_patch_mcgsm
@@ -56,8 +57,9 @@ Density = OwnMCGSM | OwnRIDE | Baseline
 
 
 def settings(density: Density) -> list[Any]:
-    """Kind and settings, for a digest."""
-    return [type(density).__name__, asdict(density)]
+    """Kind, settings, and how those of a trained density say that it is trained, for a digest."""
+    schedule = [asdict(density.schedule(1.0, 0))] if isinstance(density, TrainedConfig) else []
+    return [type(density).__name__, asdict(density), *schedule]
 
 
 def fitted(

@@ -83,9 +83,11 @@ class Row(ABC):
         for found in (Result.read(self.file(setting)), setting.known.get(self.key)):
             if found and found.identity == self.identity(setting):
                 if found.data and found.data != setting.source.digest:
+                    data = setting.source.data
+                    others = f"other images than those of {data}" if data else "images that were made otherwise"
                     raise ConfigError(
-                        f"{self.key} was measured on other images than those of {setting.source.data}: give --out, "
-                        "and --report if it was given, another folder"
+                        f"{self.key} was measured on {others}: give --out, and --report if it was given, "
+                        "another folder"
                     )
                 return found
         return None

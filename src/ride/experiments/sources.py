@@ -1,6 +1,7 @@
 """The images of an experiment: which are for training, which for testing, and in which unit rates are given."""
 
 import hashlib
+import json
 import math
 import os
 from collections.abc import Sequence
@@ -12,8 +13,9 @@ from typing import Literal
 import numpy as np
 
 from ride.data import Picture, open_pictures, open_plate, open_van_hateren
+from ride.data.deadleaves import Leaves
 from ride.data.sources import image_files
-from ride.data.vanhateren import LOG_UNIT, LogIntensities
+from ride.data.vanhateren import BORDER, LOG_UNIT, RANGE, SATURATED, TEST_EVERY, LogIntensities
 from ride.errors import ConfigError
 from ride.progress import Progress
 
@@ -57,20 +59,24 @@ class Source:
 
     @cached_property
     def digest(self) -> str:
-        """A digest of the names and bytes of all image files, by which results of others are known.
+        """A digest of the names and bytes of all image files and of what is done with them, or of how images are made,
+        by which results of others are known.
 
-        Nothing where images are made, or where each row is about a file of its own.
+        Nothing where each row is about a file of its own.
 
         Raises:
             DataError: there are no images.
         """
-        whole = hashlib.sha256()
+        if self.kind == "brodatz":
+            return ""
+        made = {"vanhateren": [BORDER, RANGE, SATURATED, TEST_EVERY], "deadleaves": vars(Leaves())}
+        whole = hashlib.sha256(json.dumps([self.held_out, made.get(self.kind)]).encode())
         for folder in FOLDERS.get(self.kind, ()):
             for path in image_files(Path(self.data or "") / folder):
                 with path.open("rb") as file:
                     bytes_ = hashlib.file_digest(file, "sha256").hexdigest()
                 whole.update(f"{folder} {path.name} {bytes_}\n".encode())
-        return whole.hexdigest()[:16] if self.kind in FOLDERS else ""
+        return whole.hexdigest()[:16]
 
     def training(self, progress: Progress | None = None) -> list[Picture]:
         """All training images, those that are held out included."""

@@ -27,6 +27,7 @@ def keep_best(
     state: Callable[[], dict[str, Any]],
     restore: Callable[[dict[str, Any]], None],
     settings: dict[str, Any],
+    figure: str = "nats",
     directory: Path | None = None,
     progress: Progress | None = None,
 ) -> float:
@@ -41,13 +42,14 @@ def keep_best(
         state: what a step goes on from besides the state of the model; a tree that a checkpoint can hold.
         restore: takes up what `state` returned.
         settings: what the directory is for, so that another run does not go on in it.
+        figure: what the log calls that which `step` returns, where it is no log-likelihood.
         directory: of the run: settings, a log in JSON lines and checkpoints; the same call goes on from there.
         progress: called with the steps made and all.
 
     Returns: the best score.
 
     Raises:
-        ConfigError: the directory holds another run, or several processes are at it.
+        ConfigError: the directory holds another run, several processes are at it, or the score is not finite.
         ModelError: the checkpoint is damaged, or of another model.
         OutputError: the directory cannot be written.
     """
@@ -74,11 +76,13 @@ def keep_best(
         if done % LOG_STEPS == 0 or done == steps:
             if run:
                 mean = since / ((done - 1) % LOG_STEPS + 1)
-                run.log({"phase": "steps", "step": done, "nats": mean, "seconds": round(seconds, 1)})
+                run.log({"phase": "steps", "step": done, figure: mean, "seconds": round(seconds, 1)})
             since = 0.0
         looking = done * looks // steps != (done - 1) * looks // steps
         if looking:
             rate = score()
+            if not math.isfinite(rate):
+                raise ConfigError(f"training diverged: the held-out patches have {rate} nat after step {done}")
             if run:
                 run.log({"phase": "valid", "step": done, "nats": rate, "seconds": round(seconds, 1)})
             if rate > best:

@@ -1,6 +1,7 @@
 """Fitting RIDE on patches of fixed size (section 3.2): stochastic gradients, then L-BFGS on the MCGSM."""
 
 import math
+import time
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -115,19 +116,21 @@ def _fit_head(
     progress: Progress | None,
 ) -> float:
     """L-BFGS on the MCGSM with the hidden units fixed; the mean log-likelihood of held-out patches in nats."""
-    run, state = None, None
+    run, state, before, begun = None, None, 0.0, time.monotonic()
     if directory:
         run = Run(directory / "head", {**settings, "data": fingerprint(patches)})
         if tree := run.restore():
-            state = _restored(run, model, tree)
+            state, before = _restored(run, model, tree)
     rows = torch.randint(len(patches), (config.head_patches,), generator=seeded(config.steps.seed, "head"))
     jacobian = float(model.whitening.log_jacobian)
 
     def after_look(state: HeadState) -> None:
         if run:
             nats = [model.dimension * (rate + jacobian) for rate in (state.rate, state.best)]
-            run.log({"iteration": state.iteration, "nats": nats[0], "best_held_out_nats": nats[1]})
-            run.save({"head": vars(state), "parameters": dict(model.head.state_dict())})
+            seconds = before + time.monotonic() - begun
+            rates = {"nats": nats[0], "best_held_out_nats": nats[1]}
+            run.log({"iteration": state.iteration, **rates, "seconds": round(seconds, 1)})
+            run.save({"head": vars(state), "parameters": dict(model.head.state_dict()), "seconds": seconds})
         if progress:
             progress(state.iteration, config.head_iterations, "fine-tuning")
 
@@ -147,10 +150,11 @@ def _hidden(model: PatchRIDE, patches: Tensor) -> tuple[Tensor, Tensor]:
     return x, y
 
 
-def _restored(run: Run, model: PatchRIDE, tree: dict[str, Any]) -> HeadState:
+def _restored(run: Run, model: PatchRIDE, tree: dict[str, Any]) -> tuple[HeadState, float]:
+    """The state of L-BFGS, and the seconds that it took so far."""
     try:
         model.head.load_state_dict(tree["parameters"])
-        return HeadState(**tree["head"])
+        return HeadState(**tree["head"]), float(tree.get("seconds", 0.0))
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ModelError(
             f"{run.checkpoint_path} does not fit this run ({error}): remove it to start the run anew"

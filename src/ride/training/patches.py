@@ -131,6 +131,7 @@ def fit_patches(
         state=lambda: {"optimizer": work.optimizer.state_dict()},
         restore=lambda tree: work.optimizer.load_state_dict(tree["optimizer"]),
         settings={"fit": asdict(config), "data": data, **(settings or {})},
+        figure="objective" if judge else "nats",
         directory=directory,
         progress=progress,
     )
