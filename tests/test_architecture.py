@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent / "src"
 ROOMS = ["cli", "app", "experiments", "evaluation", "baselines", "generation", "training", "codec", "data", "models"]
-GROUND = ["errors", "atomic", "progress", "settings", "locks", "native", "ranks", "threads"]
+GROUND = ["errors", "atomic", "progress", "wording", "settings", "locks", "native", "ranks", "threads"]
 """What every room may import, and what imports no room."""
 MODEL_FLOORS = [
     ["patches"],

@@ -1,10 +1,11 @@
 """The part of an image that matters for a hole in it, continued where the hole is too near to the border."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 NEAREST_AT_ONCE = 10_000_000
@@ -15,29 +16,45 @@ NEAREST_AT_ONCE = 10_000_000
 class Canvas:
     """A part of an image [H, W, M], its hole, and which of its pixels are the image's own.
 
-    The others continue the image beyond its border like a mirror. They are context: never drawn, and their own
-    likelihood does not count.
+    The others continue the image beyond its border like a mirror, or lie between parts of it. They are context: never
+    drawn, and their own likelihood does not count.
+
+    Args:
+        image: the pixels.
+        hole: which of them are missing.
+        own: which of them are the image's.
+        place: the flat index in the image of each of its pixels.
+        continued: whether the image had to be continued.
     """
 
     image: Float[Tensor, "H W M"]
     hole: Bool[Tensor, "H W"]
     own: Bool[Tensor, "H W"]
+    place: Int[Tensor, "H W"]
+    continued: bool
 
     def flipped(self, axes: tuple[int, ...]) -> "Canvas":
         """The mirror image along some of the axes 0 and 1."""
-        return Canvas(self.image.flip(axes), self.hole.flip(axes), self.own.flip(axes)) if axes else self
+        if not axes:
+            return self
+        image, hole, own, place = (part.flip(axes) for part in (self.image, self.hole, self.own, self.place))
+        return Canvas(image, hole, own, place, self.continued)
 
-    @property
-    def continued(self) -> bool:
-        """Whether the image had to be continued."""
-        return not bool(self.own.all())
+    @cached_property
+    def order(self) -> Int[Tensor, " P"]:
+        """The missing pixels of the canvas, row by row, in the order that they have in the image."""
+        return self.place[self.hole].argsort()
+
+    def missing(self, images: Float[Tensor, "K H W M"]) -> Float[Tensor, "K P M"]:
+        """The missing pixels of images like this one, in the order of those of the image."""
+        return images[:, self.hole][:, self.order]
 
 
 def canvas_of(image: Float[Tensor, "H W M"], hole: Bool[Tensor, "H W"], margin: int, reach: int | None) -> Canvas:
     """Cut an image off `reach` pixels around its hole (nowhere if None) and leave at least `margin` pixels there.
 
     Where the image ends sooner, it is continued by its mirror image; missing pixels are there replaced by the
-    nearest that are not.
+    nearest that are not. `hole` may be a part of all pixels that are missing in `image` if the others are farther off.
     """
     bounds = []
     for axis in (0, 1):
@@ -50,8 +67,10 @@ def canvas_of(image: Float[Tensor, "H W M"], hole: Bool[Tensor, "H W"], margin: 
     rows, columns = (torch.from_numpy(place) for place, _ in places)
     own = torch.from_numpy(places[0][1])[:, None] & torch.from_numpy(places[1][1])
     cut_hole = hole[rows][:, columns] & own
-    source = image if bool(own.all()) else nearest_filled(image, hole)
-    return Canvas(torch.where(own[..., None], image[rows][:, columns], source[rows][:, columns]), cut_hole, own)
+    inside = bool(own.all())
+    source = image if inside else nearest_filled(image, hole)
+    pixels = torch.where(own[..., None], image[rows][:, columns], source[rows][:, columns])
+    return Canvas(pixels, cut_hole, own, (rows[:, None] * hole.shape[1] + columns).to(hole.device), not inside)
 
 
 def _mirrored(start: int, end: int, size: int) -> tuple[np.ndarray, np.ndarray]:

@@ -17,6 +17,7 @@ from ride.data import Picture, dequantize, seeded
 from ride.errors import ConfigError, DataError, ModelError, OutputError, check_at_least
 from ride.generation.blocks import OVERHANG, Blocks, blocks_of, margin_of
 from ride.generation.canvas import Canvas, canvas_of
+from ride.generation.collage import collage, far_apart, piece_of
 from ride.generation.metropolis import noise_of, update
 from ride.generation.posterior import Inpainting
 from ride.generation.standing import Standing
@@ -161,8 +162,19 @@ def _cleared(image: Tensor | np.ndarray, hole: Bool[Tensor, "Hm Wm"]) -> Tensor 
 
 
 def canvas_for(model: RIDE, pixels: Float[Tensor, "H W M"], hole: Bool[Tensor, "H W"], whole: bool) -> Canvas:
-    """What of the image matters for the hole, with room for the windows of its blocks."""
-    return canvas_of(pixels, hole, margin_of(model.neighborhood) + OVERHANG, None if whole else REACH)
+    """What of the image matters for the hole, with room for the windows of its blocks.
+
+    Parts of the hole that are far apart come close together, unless that takes more pixels than all that lies between.
+    """
+    margin = margin_of(model.neighborhood) + OVERHANG
+    if whole:
+        return canvas_of(pixels, hole, margin, None)
+    together = canvas_of(pixels, hole, margin, REACH)
+    boxes = far_apart(hole, 2 * max(REACH, margin))
+    if len(boxes) == 1:
+        return together
+    apart = collage([piece_of(pixels, hole, box, margin, REACH) for box in boxes])
+    return apart if apart.hole.numel() < together.hole.numel() else together
 
 
 def ancestral(
@@ -256,6 +268,8 @@ class _Chains:
             return
         try:
             self.standing = self.saved = Standing.of(tree, self.pixels)
+            if self.standing.images.shape[1:3] != self.canvas.hole.shape:
+                raise ValueError("its images have another size")
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ModelError(
                 f"{self.run.checkpoint_path} does not fit this inpainting ({error}): remove it to begin anew"
@@ -299,7 +313,7 @@ class _Chains:
             taken += int(accepted.sum())
             tell(self.success)
         images = images.flip([axis + 1 for axis in axes])
-        after = before.moved(images, self.canvas.hole, self._log_density(images, ()).cpu(), KEPT)
+        after = before.moved(images, self.canvas.missing(images), self._log_density(images, ()).cpu(), KEPT)
         proposed = len(plan) * self.chains
         line = {"sweep": after.done, "accepted": taken / proposed, "nats": float(after.trace[-1].mean())}
         after = replace(
@@ -316,7 +330,7 @@ class _Chains:
         assert self.standing
         here = self.standing
         draws = self.pixels.repeat(self.chains, 1, 1, 1)
-        draws[:, self.hole] = here.images[:, self.canvas.hole]
+        draws[:, self.hole] = self.canvas.missing(here.images)
         kept = [draw for number, draw in zip(here.numbers, here.kept, strict=True) if number > burn_in]
         stacked = torch.stack(kept) if kept else draws.new_zeros(0, self.chains, int(self.hole.sum()), draws.shape[3])
         trace = torch.stack(here.trace) if here.trace else draws.new_zeros(0, self.chains, dtype=torch.float64)

@@ -83,7 +83,7 @@ def most_probable(
 
     def result() -> Tensor:
         whole = pixels.clone()
-        whole[hole] = best[int(found.argmax())]
+        whole[hole] = best[int(found.argmax())][canvas.order]
         return whole.squeeze(-1) if pixels.shape[2] == 1 else whole
 
     for step in range(1, steps + 1):

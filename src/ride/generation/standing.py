@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
 
@@ -35,13 +35,14 @@ class Standing:
     kept: tuple[Float[Tensor, "K P M"], ...] = ()
     trace: tuple[Float[Tensor, " K"], ...] = ()
 
-    def moved(
-        self, images: Float[Tensor, "K H W M"], hole: Bool[Tensor, "H W"], density: Float[Tensor, " K"], most: int
-    ) -> "Standing":
-        """After another sweep. Beyond `most` kept draws every other one is dropped."""
+    def moved(self, images: Tensor, missing: Float[Tensor, "K P M"], density: Tensor, most: int) -> "Standing":
+        """After another sweep: where the chains are, their missing pixels and log-densities.
+
+        Beyond `most` kept draws every other one is dropped.
+        """
         done, stride, numbers, kept = self.done + 1, self.stride, self.numbers, self.kept
         if done % stride == 0:
-            numbers, kept = (*numbers, done), (*kept, images[:, hole].clone())
+            numbers, kept = (*numbers, done), (*kept, missing.clone())
         if len(kept) > most:
             stride *= 2
             some = [place for place, number in enumerate(numbers) if number % stride == 0]
