@@ -51,7 +51,8 @@ def test_a_budget_ends_in_an_orderly_way(data: Path, tmp_path: Path):
     ran = run_apart(*words, "--budget", "0.001", "--threads", "1")
     assert (ran.status, ran.err) == (0, "")
     assert "the same command goes on from there" in ran.out
-    assert (tmp_path / "out" / "table1.md").is_file()
+    assert "nothing was measured yet" in ran.out
+    assert not (tmp_path / "out" / "table1.md").exists()
 
 
 @pytest.mark.parametrize(
@@ -67,3 +68,19 @@ def test_a_budget_ends_in_an_orderly_way(data: Path, tmp_path: Path):
 def test_what_is_wrong_is_said_in_one_line(ride, data: Path, tmp_path: Path, words: list[str], says: str):
     given = [word.format(data=data) for word in words]
     assert says in complaint(ride("reproduce", *given, "--out", tmp_path / "out"))
+
+
+def test_a_document_without_the_lines_is_told_before_any_work(ride, data: Path, tmp_path: Path):
+    document = tmp_path / "page.md"
+    words = ["reproduce", "table1", "--data", data, "--rows", "mcgsm-16", "--out", tmp_path / "out"]
+    for text in ("no lines", "<!-- /table1 -->\n<!-- table1 -->\n"):
+        document.write_text(text)
+        assert "<!-- table1 -->" in complaint(ride(*words, "--into", document))
+    assert not (tmp_path / "out").exists()
+    # Without anything measured what the document has stays.
+    document.write_text(whole := "<!-- table1 -->\n| 3.9 |\n<!-- /table1 -->\n")
+    ran = ride(*words, "--into", document, "--length", "0.001", "--budget", "0.000001", "--json")
+    assert (ran.status, document.read_text()) == (0, whole)
+    said = json.loads(ran.out)
+    assert (said["rows"], said["written"]) == ({}, [])
+    assert "stopped after" in said["left"][0]

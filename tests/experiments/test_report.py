@@ -91,7 +91,7 @@ def test_a_report_without_results_is_a_table_of_the_papers_figures(data: Path, t
     here.out.mkdir()
     written = write_report(tiny(), "tiny", here, here.out)
     assert [path.name for path in written] == ["tiny.md", "tiny.html", "tiny.json"]
-    assert "| MCGSM | 1.250 | - | - |" in written[0].read_text(encoding="utf-8")
+    assert "| MCGSM | 1.250 | paper only | - |" in written[0].read_text(encoding="utf-8")
 
 
 def test_a_page_escapes_what_it_shows_and_closes_what_it_opens(tmp_path: Path):
@@ -197,3 +197,11 @@ def test_a_record_that_is_none_is_named(tmp_path: Path, text: str):
     with pytest.raises(ConfigError, match=r"a\.json"):
         read_record(tmp_path / "a.json")
     assert read_record(tmp_path / "missing.json") == {}
+
+
+def test_a_trial_says_that_it_is_one(data: Path, tmp_path: Path):
+    here = setting(data, tmp_path / "out", length=0.5)
+    run_rows(tiny(), ["mcgsm"], here)
+    write_report(tiny(), "tiny", here, here.out)
+    assert "**A trial.** All fits have 0.5 times the steps" in (here.out / "tiny.md").read_text(encoding="utf-8")
+    assert "A trial" not in grid(tiny(), results(tiny(), here)).rows[0]

@@ -50,6 +50,7 @@ class Command(Options):
         if self.budget is not None and not self.budget > 0:
             raise ConfigError(f"--budget must be more than 0 minutes, not {self.budget}")
 
+        from ride.experiments.blocks import around_block
         from ride.experiments.catalogue import TABLES
         from ride.experiments.report import write_known
         from ride.experiments.reproduce import check_record, run_rows
@@ -63,9 +64,12 @@ class Command(Options):
         source = Source(table.source, Path(self.data) if self.data else None, self.seed)
         out = self.out or Path("runs") / table.source
         report = self.report or out
-        known = read_record(report / f"{self.table}.json")
-        setting = Setting(source, output_directory(out), self.seed, self.length, device, self.progress, known)
+        for document in self.into:
+            around_block(document, self.table)
+        output_directory(out)
         output_directory(report)
+        known = read_record(report / f"{self.table}.json")
+        setting = Setting(source, out, self.seed, self.length, device, self.progress, known)
         check_record(table, setting, report / f"{self.table}.json")
         try:
             left = run_rows(table, self.rows, setting, self.budget)
@@ -73,7 +77,7 @@ class Command(Options):
             # What the rows before it have reached is not lost with this one.
             write_known(table, self.table, setting, report)
             raise
-        self._report(table, setting, report)
+        self._report(table, setting, report, left)
         for reason in left:
             self.say(f"{reason}; the same command goes on from there")
 
@@ -81,12 +85,16 @@ class Command(Options):
         """Rows that are done stay done."""
         return "the rows done so far are kept; the same command goes on"
 
-    def _report(self, table: "Table", setting: "Setting", folder: Path) -> None:
+    def _report(self, table: "Table", setting: "Setting", folder: Path, left: list[str]) -> None:
         from ride.experiments.blocks import replace_block
         from ride.experiments.report import reproduce_command, table_text, write_report
         from ride.experiments.reproduce import results
 
         found = results(table, setting)
+        if not found:
+            self.say(f"{table.title}: nothing was measured yet")
+            self.give({"table": self.table, "rows": {}, "written": [], "left": left})
+            return
         command = reproduce_command(self.table, table, found, setting)
         how = f"Seed {self.seed}. Measured by `{command}`."
         self.say(f"{table.title}\n\n{table_text(table, found)}\n\n{how}\n")
@@ -103,5 +111,6 @@ class Command(Options):
                     for key, result in found.items()
                 },
                 "written": [str(path) for path in (*written, *self.into)],
+                "left": left,
             }
         )

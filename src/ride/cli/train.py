@@ -39,7 +39,7 @@ class Command(Options):
     """Folder of the run; afterwards it can be named wherever a MODEL is asked for."""
     preset: Literal["default", "paper", "again", "onward"] = "default"
     """How to train: `default` is what works best here, `paper` the recipe of Theis and Bethge (2015). Two go on with
-    the model of --start: `again` for a better one of the same kind, in two thirds of the time of `default`, and
+    the model of --start: `again` for a better one of the same kind, in three quarters of the time of `default`, and
     `onward` on larger patches, which is much shorter."""
     start_from: Annotated[str | None, arg(name="start")] = None
     """Begin with the parameters of this model (a file, a run's folder or a bundled name), whose sizes the new one

@@ -13,6 +13,16 @@ def replace_block(path: Path, name: str, text: str) -> None:
         ConfigError: the document cannot be read or does not have the two lines in this order.
         OutputError: it cannot be written.
     """
+    before, after = around_block(path, name)
+    write_bytes(path, f"{before}\n{text.strip()}\n{after}".encode())
+
+
+def around_block(path: Path, name: str) -> tuple[str, str]:
+    """What a document has up to the first of the two lines, and from the second on.
+
+    Raises:
+        ConfigError: the document cannot be read or does not have the two lines in this order.
+    """
     begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
     try:
         document = path.read_text(encoding="utf-8")
@@ -22,4 +32,4 @@ def replace_block(path: Path, name: str, text: str) -> None:
     _, closed, after = rest.partition(end)
     if not opened or not closed:
         raise ConfigError(f"{path} has no block between {begin} and {end} to write the table into")
-    write_bytes(path, f"{before}{begin}\n{text.strip()}\n{end}{after}".encode())
+    return before + begin, end + after

@@ -41,7 +41,10 @@ def write_report(table: Table, name: str, setting: Setting, folder: Path) -> lis
         shown += charts.draw_charts(table, found, name, folder)
         shown += draw_samples(table, found, setting, name, folder)
     command = reproduce_command(name, table, found, setting)
-    blocks = _blocks(table, found, command, shown, (*table.notes, *setting.source.remarks()))
+    notes = [*table.notes, *setting.source.remarks()]
+    if setting.length != 1:
+        notes.insert(0, f"**A trial.** All fits have {setting.length:g} times the steps that are stated below.")
+    blocks = _blocks(table, found, command, shown, notes)
     written = [folder / f"{name}.md", folder / f"{name}.html"]
     try:
         texts = document.markdown(blocks), document.page(table.title, blocks, folder)
@@ -93,7 +96,7 @@ def _cells(cell: Cell, column: Column, found: Mapping[str, Result]) -> list[str]
     figure = cell.measured(found)
     paper = "-" if cell.paper is None else f"{cell.paper:.{digits}f}"
     if figure is None:
-        measured = "paper only" if cell.paper is not None and cell.row is None else "-"
+        measured = "paper only" if cell.paper is not None else "-"
     else:
         measured = with_error(f"{figure[0]:.{digits}f}", figure[1], digits)
     cells = [paper, measured]
@@ -137,7 +140,7 @@ def _blocks(
             f"Written by `{command}` from results on disk. `±` is the standard error over {table.parts}. A distance "
             "between two models is the mean over the same ones, with the standard error of the differences one by "
             "one, which is much smaller: what makes an image hard for one model makes it hard for the other. "
-            "`paper only` is a figure of the paper that was not reproduced; `-` one that is not there."
+            "`paper only` is a figure of the paper that was not reproduced, or not yet; `-` one that is not there."
         ),
         grid(table, found),
         *shown,

@@ -69,8 +69,8 @@ def check_record(table: Table, setting: Setting, path: Path) -> None:
         known = setting.known.get(key)
         if known and known.identity != row.identity(setting):
             raise ConfigError(
-                f"{path} has {key} as it was measured with other settings: give --report another folder, or move the "
-                "file away to measure it anew"
+                f"{path} has {key} as it was measured with other settings: give --out, and --report if it was given, "
+                "another folder, or move the file away to measure it anew"
             )
 
 

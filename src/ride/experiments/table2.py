@@ -93,9 +93,10 @@ TABLE = Table(
         "them.",
         "**Preprocessing** is in the paper's supplement, which was not at hand. Here: two pixels cut off on every "
         "side, then the logarithm of the intensity.",
-        "**Dequantisation.** An image uses some 200 of 65536 levels, 6 to 114 apart. The noise that is added is as "
-        "wide as the gap to the next level that the image uses. With noise of unit width a density could find the "
-        "teeth of the comb that the data then lie on, and gain several bit/px that say nothing about images.",
+        "**Dequantisation.** An image uses 106 to 227 of 65536 levels, 6 apart at least and most of them no more "
+        "than 110. The noise that is added is as wide as the gap to the next level that the image uses. With noise "
+        "of unit width a density could find the teeth of the comb that the data then lie on, and gain several bit/px "
+        "that say nothing about images.",
         "**Unit.** Densities of the natural logarithm of the intensity. The paper does not give its unit; distances "
         "between models do not depend on it.",
         "**Patches** of 16 x 16 pixels: 500,000 to train on, 50,000 held out, 200,000 to test, at random places. The "
