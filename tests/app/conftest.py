@@ -73,6 +73,12 @@ with socket.socket() as probe:
 """Runs in the page's process before anything else and writes down whom it contacts; the first is itself."""
 
 
+def _listen() -> None:
+    """Ignore no signal: a process that does passes that on, as one behind `nohup` does."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 def start(home: Path, *words: object) -> App:
     """Start the page on a free port and wait until it answers."""
     contacts = home / "contacts.txt"
@@ -91,8 +97,7 @@ def start(home: Path, *words: object) -> App:
         stdout=subprocess.PIPE,
         text=True,
         cwd=home,
-        # A process that ignores interrupts passes that on.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        preexec_fn=_listen,
     )
     assert process.stdout
     line = process.stdout.readline()
