@@ -1,5 +1,7 @@
 """The named recipes, for a model with so many layers (0: an MCGSM on the neighborhood itself)."""
 
+from dataclasses import replace
+
 from ride.training.config import FitConfig, Stage
 
 
@@ -62,21 +64,16 @@ def paper(layers: int) -> FitConfig:
 
 def again(layers: int) -> FitConfig:
     """Going on with a model that was fitted before by `default`: its rates fall again, from a third as high."""
+    before = default(layers)
     if layers:
-        return FitConfig(
-            stages=(
-                Stage(patch=32, steps=1200, rate=1e-2, rate_end=5e-3),
-                Stage(patch=32, steps=900, rate=5e-3, rate_end=2.5e-3),
-                Stage(patch=48, steps=700, batch=20, rate=2.5e-3, rate_end=1e-3),
-                Stage(patch=64, steps=600, batch=12, rate=1e-3, rate_end=1e-4, head_iterations=150),
-            ),
-            optimizer="soap",
-            betas=(0.9, 0.95),
+        falling = ((1e-2, 5e-3), (5e-3, 2.5e-3), (2.5e-3, 1e-3), (1e-3, 1e-4))
+        stages = tuple(
+            replace(stage, rate=rate, rate_end=end)
+            for stage, (rate, end) in zip(before.stages[1:], falling, strict=True)
         )
-    return FitConfig(
-        stages=(Stage(patch=12, steps=8000, batch=400, rate=1e-2, rate_end=1e-4),),
-        betas=(0.9, 0.95),
-    )
+    else:
+        stages = (replace(before.stages[0], steps=8000, rate=1e-2),)
+    return replace(before, stages=stages)
 
 
 def onward(layers: int) -> FitConfig:
