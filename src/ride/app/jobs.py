@@ -52,14 +52,19 @@ class Job:
         self.check()
         self.show(view)
 
-    def cancel(self) -> None:
-        """Ask the job to end; it does so at its next `check`, or at once if its turn has not come."""
-        self._stop.set()
+    def cancel(self) -> bool:
+        """Ask the job to end; it does so at its next `check`, or at once if its turn has not come.
+
+        Returns: whether it was at work when it was asked.
+        """
         with self._changed:
+            at_work = not self._ended and self._work is None
+            self._stop.set()
             if self._work:
                 # What it would have worked on is not kept until its place in the line comes.
                 self._work = None
                 self.show(View("Stopped."), ended=True)
+        return at_work
 
     @property
     def wanted(self) -> bool:
@@ -152,9 +157,7 @@ class Jobs:
         """Stop what this owner has started; whether it still computes for a moment."""
         with self._lock:
             job = self._of.pop(owner, None)
-        if job:
-            job.cancel()
-        return job is not None and not job.ended
+        return job is not None and job.cancel()
 
     def close(self) -> None:
         """Stop everything."""
