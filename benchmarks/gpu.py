@@ -209,6 +209,12 @@ def new_model(hidden: int, layers: int, device: torch.device) -> RIDE:
     return model.to(device)
 
 
+def size(text: str) -> tuple[int, int]:
+    """Hidden units and layers, from what is written as 128x3."""
+    hidden, layers = map(int, text.split("x"))
+    return hidden, layers
+
+
 def show(found: dict[str, Any]) -> None:
     """One line a contestant."""
     print(f"{found['what']}, {found['hidden']} x {found['layers']}, {found['batch']} of {found['side']}²:", flush=True)
@@ -223,6 +229,7 @@ def main() -> None:
     """Check, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--sizes", type=size, nargs="+", default=SIZES, help="of models, such as 64x1 128x3")
     parser.add_argument("--batch", type=int, nargs="+", default=[50, 400], help="patches of a training step")
     parser.add_argument("--tiles", type=int, default=64, help="tiles scored at once")
     parser.add_argument("--no-graphs", dest="graphs", action="store_false", help="do without CUDA graphs")
@@ -253,7 +260,7 @@ def main() -> None:
     rates = found["product_rates"] = product_rates(options.rounds, device, 8192)
     print("products:", ", ".join(f"{mode} {rate / 1e12:.1f} TFLOP/s" for mode, rate in rates.items()))
     found["speed"] = []
-    for hidden, layers in SIZES:
+    for hidden, layers in options.sizes:
         model = new_model(hidden, layers, device)
         plans = [(batch, PATCH, True) for batch in options.batch] + [(options.tiles, TILE, False)]
         for batch, side, training in plans:
@@ -262,7 +269,7 @@ def main() -> None:
     found["precision"] = precision_effect("bsds300", options.data, device)
     print("rate of the bundled model:", json.dumps(found["precision"]))
     found["schedule"] = []
-    for hidden, layers in SIZES:
+    for hidden, layers in options.sizes:
         for mode in MODES:
             torch.set_float32_matmul_precision(MODES[mode])
             hours = schedule(new_model(hidden, layers, device), options.rounds)

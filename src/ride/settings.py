@@ -43,7 +43,7 @@ def _refuse_other(directory: Path, old: dict[str, Any], new: dict[str, Any], wha
     for part in sorted(old.keys() | new.keys()):
         if old.get(part) != new.get(part):
             before, after = old.get(part), new.get(part)
-            if isinstance(before, dict) and isinstance(after, dict):
+            while isinstance(before, dict) and isinstance(after, dict):
                 name = next(k for k in sorted(before.keys() | after.keys()) if before.get(k) != after.get(k))
                 part, before, after = f"{part}.{name}", before.get(name), after.get(name)
             raise ConfigError(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from tests.experiments.conftest import RIDE as RIDE_ROW
 from tests.experiments.conftest import setting, tiny
 
 from ride.errors import ConfigError
@@ -16,8 +17,8 @@ from ride.experiments import charts
 from ride.experiments.document import Block, Figure, Grid, Heading, Paragraph, Points, markdown, page
 from ride.experiments.report import grid, reproduce_command, table_text, write_report
 from ride.experiments.reproduce import check_record, results, run_rows
-from ride.experiments.results import comparable, read_record
-from ride.experiments.tables import Cell, Line
+from ride.experiments.results import comparable, difference, read_record
+from ride.experiments.tables import Cell, Column, Line, single
 from ride.models.ride import RIDE
 
 
@@ -42,7 +43,7 @@ def test_the_table_has_the_papers_figures_beside_the_measured_ones(run):
 
 def test_what_was_not_reproduced_stays_as_the_papers(run):
     table = tiny(lines=(*tiny().lines, Line("GMM", {"rate": Cell(1.4)})))
-    assert grid(table, results(table, run)).rows[-1] == ["GMM", "1.400", "paper only", "-"]
+    assert grid(table, results(table, run)).rows[-1] == ["GMM", "1.400", "paper only", "(paper +0.150)"]
 
 
 def test_the_report_is_written_with_its_pictures(run, tmp_path: Path):
@@ -150,6 +151,41 @@ def test_scores_of_other_patches_have_no_distance(run):
     assert comparable(found["ride"], replace(found["ride"], images=tuple(fewer)))
     patches = replace(found["ride"], of="patches")
     assert not comparable(patches, replace(patches, images=tuple(fewer)))
+
+
+def test_distances_stand_beside_the_papers(run):
+    found = results(tiny(), run)
+    baseline, line = grid(tiny(), found).rows[:2]
+    value, error = difference(found["ride"], found["mcgsm"])
+    assert baseline[-1] == "-"
+    assert line[-1] == f"{value:+.3f} ± {error:.3f} (paper +0.250)"
+
+
+@pytest.mark.parametrize("relative", [False, True])
+def test_a_chart_shows_figures_or_distances_and_points_to_what_is_far_below(run, relative: bool):
+    found = results(tiny(), run)
+    far = [replace(image, value=image.value - 10) for image in found["ride"].images]
+    found["ride"] = replace(found["ride"], value=found["ride"].value - 10, images=tuple(far))
+    table = tiny(columns={"rate": Column("rate", "bit/px", "mcgsm", relative=relative)})
+    lines = (
+        *table.lines,
+        *(single("rate", paper, replace(RIDE_ROW, key=key)) for key, paper in (("other", 1.3), ("least", 1.2))),
+    )
+    found |= {key: replace(found["mcgsm"], value=1.25) for key in ("other", "mcgsm")}
+    axes = charts._against_the_paper(replace(table, lines=lines), "rate", found).axes[0]
+    figure = difference(found["ride"], found["mcgsm"])[0] if relative else found["ride"].value
+    assert [text.get_text() for text in axes.texts] == [f"{figure:.2f}"]
+    paper = [0.25, 0.05, -0.05] if relative else [1.25, 1.5, 1.3, 1.2]
+    assert list(axes.lines[0].get_xdata()) == pytest.approx(paper)
+    assert axes.get_xlim()[1] - axes.get_xlim()[0] < 1
+
+
+def test_a_chart_of_distances_needs_one(run, tmp_path: Path):
+    table = tiny(columns={"rate": Column("rate", "bit/px", "mcgsm", relative=True)})
+    found = results(table, run)
+    assert any("rate" in figure.file for figure in charts.draw_charts(table, found, "a", tmp_path))
+    alone = {"mcgsm": found["mcgsm"]}
+    assert not any("rate" in figure.file for figure in charts.draw_charts(table, alone, "b", tmp_path))
 
 
 def test_a_table_without_figures_of_the_paper_is_drawn(run, tmp_path: Path):

@@ -188,6 +188,8 @@ def output_directory(path: Path) -> Path:
 
     Raises `OutputError` if it cannot be made.
     """
+    if path.exists() and not path.is_dir():
+        raise OutputError(f"{path} is a file where a directory is needed: give another")
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -53,7 +53,7 @@ class Command(Options):
         from ride.experiments.blocks import around_block
         from ride.experiments.catalogue import TABLES
         from ride.experiments.report import write_known
-        from ride.experiments.reproduce import check_record, run_rows
+        from ride.experiments.reproduce import check_record, check_rows, run_rows
         from ride.experiments.results import read_record
         from ride.experiments.rows import Setting
         from ride.experiments.sources import Source
@@ -61,6 +61,7 @@ class Command(Options):
         if self.table not in TABLES:
             raise ConfigError(f"there is no table {self.table!r} here: choose from {', '.join(TABLES)}")
         table = TABLES[self.table]
+        check_rows(table, self.rows)
         source = Source(table.source, Path(self.data) if self.data else None, self.seed)
         out = self.out or Path("runs") / table.source
         report = self.report or out

@@ -9,7 +9,7 @@ from ride.atomic import replacing
 from ride.errors import ConfigError
 from ride.experiments.document import Figure
 from ride.experiments.results import Result
-from ride.experiments.tables import Table
+from ride.experiments.tables import Cell, Table
 
 
 def draw_charts(table: Table, found: Mapping[str, Result], name: str, folder: Path) -> list[Figure]:
@@ -26,10 +26,11 @@ def draw_charts(table: Table, found: Mapping[str, Result], name: str, folder: Pa
         drawn.append(Figure(f"{name}.png", caption))
     else:
         for key, column in table.columns.items():
-            if any(cell.measured(found) for _, cell in table.cells(key)):
+            if any(_shown(table, key, cell, found) for _, cell in table.cells(key)):
                 file = f"{name}-{key}.png"
                 _save(_against_the_paper(table, key, found), folder / file)
-                caption = "the paper's figures and those measured here; what is far below is left out."
+                what = "distances" if column.relative else "figures"
+                caption = f"the paper's {what} and those measured here; an arrow leads to one far below."
                 drawn.append(Figure(file, f"{column.title}: {caption}"))
     curves = {key: found[key] for key, row in table.rows.items() if key in found and row.fitted is None}
     curves = {key: result for key, result in curves.items() if result.curve.training or result.curve.held_out}
@@ -73,23 +74,47 @@ def _save(drawing: Any, path: Path) -> None:
         drawing.savefig(temporary, format="png")
 
 
+def _shown(table: Table, key: str, cell: Cell, found: Mapping[str, Result]) -> tuple[float, float | None] | None:
+    """What was measured: the figure, or its distance to the baseline with the standard error of that."""
+    if table.columns[key].relative:
+        return table.distance(key, cell, found)
+    figure = cell.measured(found)
+    # Between images figures vary much more than distances; bars as wide as the whole chart would tell nothing.
+    return (figure[0], None) if figure else None
+
+
 def _against_the_paper(table: Table, key: str, found: Mapping[str, Result]) -> Any:
-    """A line for each model: what the paper has, and what was measured."""
+    """A line for each model: what the paper has, and what was measured, or their distances to the baseline."""
+    column = table.columns[key]
     lines = [(line, cell) for line, cell in table.cells(key) if cell.compare]
     drawing = _figure(7.5, 1.0 + 0.28 * len(lines))
     axes = drawing.subplots()
     heights = range(len(lines), 0, -1)
-    paper = [(cell.paper, y) for (_, cell), y in zip(lines, heights, strict=True) if cell.paper is not None]
+    paper, ours = [], []
+    for (_, cell), height in zip(lines, heights, strict=True):
+        printed = table.paper_distance(key, cell) if column.relative else cell.paper
+        figure = _shown(table, key, cell, found)
+        paper += [] if printed is None else [(printed, height)]
+        ours += [] if figure is None else [(*figure, height)]
     if paper:
         axes.plot(*zip(*paper, strict=True), "o", color="0.6", label="paper")
-    ours = [(figure[0], y) for (_, cell), y in zip(lines, heights, strict=True) if (figure := cell.measured(found))]
-    axes.plot(*zip(*ours, strict=True), "D", color="C3", markersize=5, label="measured")
-    if len(paper) > 1:
-        # A baseline far below would take the whole scale for itself.
-        low, high = min(figure for figure, _ in paper), max(figure for figure, _ in paper)
-        axes.set_xlim(left=low - 0.2 * (high - low))
+    figures = [value for value, _ in paper]
+    # One far below would take the whole scale for itself.
+    least = 2 * min(figures) - max(figures) if len(figures) > 1 else -math.inf
+    near = [point for point in ours if point[0] >= least]
+    x, error, y = ([point[k] or 0.0 for point in near] for k in range(3))
+    axes.errorbar(x, y, xerr=error, fmt="D", color="C3", markersize=5, elinewidth=1, label="measured")
+    if column.relative:
+        axes.axvline(0, color="0.4", linewidth=0.8)
+    axes.margins(x=0.08)
+    left = axes.get_xlim()[0]
+    for value, _, height in (point for point in ours if point[0] < least):
+        axes.plot([left], [height], "<", color="C3", clip_on=False)
+        axes.annotate(f"{value:.2f}", (left, height), xytext=(7, -3), textcoords="offset points", fontsize=8)
+    axes.set_xlim(left=left)
     axes.set_yticks(list(heights), [line.name for line, _ in lines])
-    axes.set_xlabel(f"{table.columns[key].title}, {table.columns[key].unit} (more is better)")
+    over = f" over {table.rows[column.baseline].name}" if column.relative and column.baseline else ""
+    axes.set_xlabel(f"{column.title}{over}, {column.unit} (more is better)")
     axes.grid(axis="both", alpha=0.3)
     axes.legend(loc="best")
     return drawing

@@ -59,11 +59,13 @@ class ImageRow(Row):
         """Fit the model, or take the one that is there, and score it on the test images."""
         with setting.bars(f"{self.name}: reading") as progress:
             pictures = setting.source.training(progress)
+            # Now, so that a damaged one is found before the fit and not after it.
+            test = setting.source.test()
         folder, seconds = self._origin()._fitted(pictures, setting)
         model = load(folder).to(setting.device)
         begun = time.monotonic()
         with setting.bars(f"{self.name}: scoring") as progress:
-            rate = self._scored(model, setting, progress)
+            rate = self._scored(model, test, setting, progress)
         if self.fitted is None:
             self._describe(folder, rate, seconds, setting)
         shift = setting.source.shift(pictures)
@@ -86,11 +88,11 @@ class ImageRow(Row):
             **circumstances(),
         )
 
-    def _scored(self, model: RIDE, setting: Setting, progress: Progress | None) -> Rate:
+    def _scored(self, model: RIDE, pictures: Sequence[Picture], setting: Setting, progress: Progress | None) -> Rate:
         """The rate on the test images."""
         return evaluate(
             model,
-            setting.source.test(),
+            pictures,
             tile=self.tile,
             ensemble=self.ensemble,
             seed=setting.seed,
@@ -134,6 +136,8 @@ class ImageRow(Row):
         card = {
             "made": f"by ride reproduce, {setting.source.kind}, row {self.key}",
             "training_images": f"all but {setting.source.held_out} held out for validation",
+            "went_on_from": f"row {self.start.key}" if self.start else None,
+            "unit": "bits per pixel of the full range",
             "test_bits_per_pixel": round(rate.bits_per_pixel, 4),
             "test_stderr_bits": None if rate.stderr_bits is None else round(rate.stderr_bits, 4),
             "scored": f"{rate.pixels:,} pixels of {rate.images} test images, {rate.scored}",

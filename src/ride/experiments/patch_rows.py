@@ -136,9 +136,10 @@ class PatchRow(Row):
         """Fit the density, or take the one that is there, and score it on the test patches."""
         with setting.bars(f"{self.name}: drawing patches") as progress:
             pictures = setting.source.training(progress)
+            # Now, so that a damaged one is found before the fit and not after it.
+            others = setting.source.test()
         model, folder, seconds = self._origin()._fitted(pictures, setting)
-        drawn = draw_patches(setting.source.test(), self._count(setting), self.patches.side, setting.seed, "test")
-        test = self._prepared(drawn)
+        test = self._prepared(draw_patches(others, self._count(setting), self.patches.side, setting.seed, "test"))
         begun = time.monotonic()
         with setting.bars(f"{self.name}: scoring") as progress:
             density: Any = model if self.orders is None else _OverOrders(model, self.orders, setting.seed)

@@ -9,10 +9,11 @@ from ride.errors import OutputError
 from ride.experiments import charts, document
 from ride.experiments.document import Block, Figure, Grid, Heading, Paragraph, Points
 from ride.experiments.reproduce import results
-from ride.experiments.results import Result, comparable, difference, write_record
+from ride.experiments.results import Result, write_record
 from ride.experiments.rows import Setting
 from ride.experiments.samples import draw_samples
-from ride.experiments.tables import Cell, Column, Table
+from ride.experiments.tables import Cell, Table
+from ride.wording import counted
 
 
 def table_text(table: Table, found: Mapping[str, Result], measured_only: bool = False) -> str:
@@ -79,9 +80,9 @@ def grid(table: Table, found: Mapping[str, Result], measured_only: bool = False)
         if measured_only and not any(cell.row and cell.row.key in found for cell in line.cells.values()):
             continue
         cells = [line.name]
-        for key, column in table.columns.items():
+        for key in table.columns:
             # Without figures of the paper there is no place for them.
-            cells += _cells(line.cells.get(key, Cell()), column, found)[0 if _in_paper(table, key) else 1 :]
+            cells += _cells(table, key, line.cells.get(key, Cell()), found)[0 if _in_paper(table, key) else 1 :]
         rows.append(cells)
     return Grid(head, rows)
 
@@ -90,8 +91,9 @@ def _in_paper(table: Table, column: str) -> bool:
     return any(cell.paper is not None for _, cell in table.cells(column))
 
 
-def _cells(cell: Cell, column: Column, found: Mapping[str, Result]) -> list[str]:
+def _cells(table: Table, key: str, cell: Cell, found: Mapping[str, Result]) -> list[str]:
     """What the paper has, what was measured, and the distance to the baseline where there is one."""
+    column = table.columns[key]
     digits = column.digits if cell.digits is None else cell.digits
     figure = cell.measured(found)
     paper = "-" if cell.paper is None else f"{cell.paper:.{digits}f}"
@@ -101,13 +103,11 @@ def _cells(cell: Cell, column: Column, found: Mapping[str, Result]) -> list[str]
         measured = with_error(f"{figure[0]:.{digits}f}", figure[1], digits)
     cells = [paper, measured]
     if column.baseline:
-        result = found.get(cell.row.key) if cell.row else None
-        base = found.get(cell.over.key if cell.over else column.baseline)
-        if result is None or base is None or result is base or not cell.compare or not comparable(result, base):
-            cells.append("-")
-        else:
-            value, error = difference(result, base)
-            cells.append(with_error(f"{value:+.{digits}f}", error, digits))
+        printed = table.paper_distance(key, cell)
+        distance = table.distance(key, cell, found)
+        texts = [] if distance is None else [with_error(f"{distance[0]:+.{digits}f}", distance[1], digits)]
+        texts += [] if printed is None else [f"(paper {printed:+.{digits}f})"]
+        cells.append(" ".join(texts) or "-")
     return cells
 
 
@@ -139,7 +139,8 @@ def _blocks(
         Paragraph(
             f"Written by `{command}` from results on disk. `±` is the standard error over {table.parts}. A distance "
             "between two models is the mean over the same ones, with the standard error of the differences one by "
-            "one, which is much smaller: what makes an image hard for one model makes it hard for the other. "
+            "one, which is much smaller: what makes an image hard for one model makes it hard for the other. In "
+            "parentheses stands the distance in the paper. "
             "`paper only` is a figure of the paper that was not reproduced, or not yet; `-` one that is not there."
         ),
         grid(table, found),
@@ -165,7 +166,7 @@ def _behind(table: Table, found: Mapping[str, Result]) -> Grid:
                 f"`{key}`",
                 with_error(f"{result.value:.4f} {result.unit}", result.stderr, 4),
                 result.scored,
-                f"{result.count:,} {result.of} of {len(result.images)} {table.parts.removeprefix('test ')}",
+                f"{result.count:,} {result.of} of {_parts(table, result)}",
                 str(result.seed),
                 _minutes(result.training_seconds),
                 _minutes(result.scoring_seconds),
@@ -176,6 +177,12 @@ def _behind(table: Table, found: Mapping[str, Result]) -> Grid:
             ]
         )
     return Grid(head, rows)
+
+
+def _parts(table: Table, result: Result) -> str:
+    """So many images, or what else errors are taken over."""
+    plural, *more = table.parts.removeprefix("test ").split(" ")
+    return " ".join([counted(len(result.images), plural.removesuffix("s")), *more])
 
 
 def _remarks(found: Mapping[str, Result]) -> list[str]:

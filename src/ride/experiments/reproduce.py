@@ -31,12 +31,10 @@ def run_rows(table: Table, keys: Sequence[str], setting: Setting, minutes: float
     Returns: why it is not all done, one line each; nothing if it is.
 
     Raises:
-        ConfigError: there is no such row.
+        ConfigError: there is no such row, or its result on disk was measured with other settings.
         RideError: a row could not be run.
     """
-    unknown = [key for key in keys if key not in table.rows]
-    if unknown:
-        raise ConfigError(f"there is no row {unknown[0]!r}: choose from {', '.join(table.rows)}")
+    check_rows(table, keys)
     if minutes is not None:
         setting = replace(setting, bars=_ending(setting.bars, time.monotonic() + 60 * minutes))
     left = []
@@ -44,6 +42,11 @@ def run_rows(table: Table, keys: Sequence[str], setting: Setting, minutes: float
         row = table.rows[key]
         if row.result(setting) is not None or (not keys and row.lacks(setting)):
             continue
+        if Result.read(row.file(setting)):
+            raise ConfigError(
+                f"{row.file(setting)} is of other settings: give --out another folder, or move the file away to "
+                "measure it anew"
+            )
         try:
             replace(row.run(setting), data=setting.source.digest).write(row.file(setting))
         except BusyError:
@@ -51,6 +54,17 @@ def run_rows(table: Table, keys: Sequence[str], setting: Setting, minutes: float
         except OutOfTime:
             return [*left, f"stopped after {minutes:g} minutes"]
     return left
+
+
+def check_rows(table: Table, keys: Sequence[str]) -> None:
+    """See that there are rows of these keys.
+
+    Raises:
+        ConfigError: there is one that is not.
+    """
+    unknown = [key for key in keys if key not in table.rows]
+    if unknown:
+        raise ConfigError(f"there is no row {unknown[0]!r}: choose from {', '.join(table.rows)}")
 
 
 def results(table: Table, setting: Setting) -> dict[str, Result]:

@@ -18,6 +18,7 @@ from ride.data.sources import image_files
 from ride.data.vanhateren import BORDER, LOG_UNIT, RANGE, SATURATED, TEST_EVERY, LogIntensities
 from ride.errors import ConfigError
 from ride.progress import Progress
+from ride.wording import counted
 
 Kind = Literal["bsds300", "vanhateren", "deadleaves", "brodatz"]
 NEEDED = {
@@ -41,7 +42,7 @@ class Source:
         seed: of what is drawn.
 
     Raises:
-        ConfigError: the place is missing.
+        ConfigError: the place is missing, or there is one that nothing would be read from.
     """
 
     kind: Kind
@@ -51,6 +52,8 @@ class Source:
     def __post_init__(self) -> None:
         if self.kind in NEEDED and self.data is None:
             raise ConfigError(f"this needs --data, a folder with {NEEDED[self.kind]}")
+        if self.kind not in NEEDED and self.data is not None:
+            raise ConfigError("dead leaves are made on the fly: leave --data out")
 
     @property
     def held_out(self) -> int:
@@ -88,13 +91,14 @@ class Source:
 
     def remarks(self) -> list[str]:
         """What is to be said of the images at hand, of which some may have been left out."""
-        if self.kind != "vanhateren":
+        if self.kind == "brodatz":
             return []
         training, test = self._open("train"), self._open("test")
-        assert isinstance(training, LogIntensities)
-        counts = f"{len(training)} images to train on, of which {self.held_out} is held out, and {len(test)} to test"
-        left_out = (reason.removeprefix(os.path.join(str(self.data), "")) for reason in training.skipped)
-        return [f"**At hand**: {counts}. " + " ".join(f"Left out: {reason}." for reason in left_out)]
+        held_out = f"{self.held_out} {'is' if self.held_out == 1 else 'are'} held out"
+        counts = f"{counted(len(training), 'image')} to train on, of which {held_out}, and {len(test)} to test"
+        skipped = training.skipped if isinstance(training, LogIntensities) else ()
+        left_out = (reason.removeprefix(os.path.join(str(self.data), "")) for reason in skipped)
+        return [" ".join([f"**At hand**: {counts}.", *(f"Left out: {reason}." for reason in left_out)])]
 
     def plate(self, name: str) -> Picture:
         """A texture of Brodatz.

@@ -65,8 +65,8 @@ TABLE = Table(
     "Table 2: van Hateren's natural images",
     "vanhateren",
     {
-        SMALL: Column("256 dim.", "bit/px", "patches-mcgsm-32"),
-        LARGE: Column("∞ dim.", "bit/px", "mcgsm-32"),
+        SMALL: Column("256 dim.", "bit/px", "patches-mcgsm-32", relative=True),
+        LARGE: Column("∞ dim.", "bit/px", "mcgsm-32", relative=True),
     },
     (
         small(None, patches("Gaussian", "gaussian", GaussianConfig())),

@@ -31,7 +31,7 @@ AGAIN = replace(
 TABLE = Table(
     "Table 3: dead leaves",
     "deadleaves",
-    {RATE: Column("rate", "bit/px", "mcgsm-32")},
+    {RATE: Column("rate", "bit/px", "mcgsm-32", relative=True)},
     (
         single(RATE, 1.244, MCGSM_12),
         single(RATE, 1.294, MCGSM_32),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ride.evaluation.dc_component import bits_per_pixel
 from ride.experiments.document import Block
-from ride.experiments.results import Result
+from ride.experiments.results import Result, comparable, difference
 from ride.experiments.rows import Row, Setting
 from ride.experiments.sources import Kind
 
@@ -64,12 +64,14 @@ class Column:
         unit: of the figures: bit/px or nat.
         baseline: key of the row that the others are compared with, image by image; None for no comparison.
         digits: after the point.
+        relative: only the distances to the baseline can be compared with the paper's.
     """
 
     title: str
     unit: str
     baseline: str | None = None
     digits: int = 3
+    relative: bool = False
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,25 @@ class Table:
             row for line in self.lines for row in (*(cell.row for cell in line.cells.values()), *line.further) if row
         ]
         return {row.key: row for row in rows}
+
+    def baseline(self, column: str, cell: Cell) -> str | None:
+        """Key of the row that a figure is compared with; None for the baseline itself and where there is none."""
+        key = cell.over.key if cell.over else self.columns[column].baseline
+        own = cell.row.key if cell.row else None
+        return key if cell.compare and key != own else None
+
+    def paper_distance(self, column: str, cell: Cell) -> float | None:
+        """What the paper has over the same baseline; None where it lacks one of the two figures."""
+        key = self.baseline(column, cell)
+        base = next((other.paper for _, other in self.cells(column) if other.row and other.row.key == key), None)
+        return None if key is None or base is None or cell.paper is None else cell.paper - base
+
+    def distance(self, column: str, cell: Cell, found: Mapping[str, Result]) -> tuple[float, float | None] | None:
+        """How far a measured figure is above its baseline, and the standard error of that, where both are there and
+        about the same images."""
+        result = found.get(cell.row.key) if cell.row else None
+        base = found.get(self.baseline(column, cell) or "")
+        return difference(result, base) if result and base and comparable(result, base) else None
 
     def cells(self, column: str) -> Iterator[tuple[Line, Cell]]:
         """The lines that have a figure in a column, with it."""

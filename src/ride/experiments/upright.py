@@ -1,12 +1,13 @@
 """The mixture over flips and transposes as the authors' program counts it."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 
-from ride.data import dequantize, seeded
+from ride.data import Picture, dequantize, seeded
 from ride.evaluation import PictureRate, Rate, log_prob_maps
 from ride.experiments.image_rows import ImageRow
 from ride.experiments.results import Result
@@ -36,8 +37,7 @@ class UprightRow(ImageRow):
         )
         return replace(super().run(setting), scored=scored)
 
-    def _scored(self, model: RIDE, setting: Setting, progress: Progress | None) -> Rate:
-        pictures = setting.source.test()
+    def _scored(self, model: RIDE, pictures: Sequence[Picture], setting: Setting, progress: Progress | None) -> Rate:
         like = model.whitening.mean_out
         rates = []
         for index, picture in enumerate(pictures):
