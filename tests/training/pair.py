@@ -28,9 +28,10 @@ CASES = {
     "adam": (ADAM, 1, HELD_OUT),
     "mcgsm": (ADAM, 0, HELD_OUT),
     "sgd": (SGD, 1, HELD_OUT),
+    "revived": (replace(ADAM, revive=2), 0, HELD_OUT),
     "growing": (growing(SGD), 1, ()),
     # One of the two has no patch, and none of the held-out pixels.
-    "single": (replace(ADAM, batch=1, head_valid_pixels=1), 1, HELD_OUT[:1]),
+    "single": (replace(ADAM, batch=1, head_valid_pixels=1, revive=1), 1, HELD_OUT[:1]),
 }
 MOMENTS = {"adam": [3, 9, 11], "growing": [2, 7]}
 """Checkpoints of which others go on."""

@@ -4,6 +4,7 @@ import contextlib
 import itertools
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ TRAINING, HELD_OUT = pictures(), pictures(2, seed=9)
 CASES = {
     "adam-mcgsm": (ADAM, 0),
     "adam": (ADAM, 1),
+    "adam-revived": (replace(ADAM, revive=2), 1),
     "adam-first-layer": (growing(ADAM), 0),
     "adam-growing": (growing(ADAM), 1),
     "sgd-mcgsm": (SGD, 0),

@@ -46,7 +46,7 @@ class ImageRow(Row):
 
     def settings(self, setting: Setting) -> Any:
         """Model, fit and what is scored."""
-        fit = asdict(self.config(setting))
+        fit = self.config(setting).identity()
         before = [self.start.settings(setting)] if self.start else []
         return [self.model.identity(), fit, self.tile, self.ensemble, self.starts, setting.seed, *before]
 

@@ -3,7 +3,7 @@
 import math
 import time
 from abc import abstractmethod
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import Tensor
@@ -90,7 +90,7 @@ class ModelRow(TextureRow):
         if lengths is None and not self.lacks(setting):
             lengths = lengths_for(split_regions(setting.source.plate(self.plate), setting.seed))
         chosen = [lengths] if lengths and len(lengths) > 1 else []
-        return [self.model.identity(), asdict(self.fit), setting.length, *chosen]
+        return [self.model.identity(), self.fit.identity(), setting.length, *chosen]
 
     def learned(self, regions: Regions, setting: Setting, progress: Progress | None) -> Learned:
         """Fit the model, or take the one that is there."""

@@ -2,8 +2,8 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal, get_args
 
 from ride.errors import ConfigError
 from ride.training import optimizers
@@ -81,6 +81,8 @@ class FitConfig:
         stop_when_worse: end the run when a stage leaves the held-out images worse off, as the paper does; otherwise
             go on. The model kept is the best one either way.
         seed: of everything that is drawn.
+        revive: steps between two looks at which components of the MCGSM that no pixel uses are put to work, as long
+            as the learning rate is at least a tenth of the highest; None for no looks.
 
     Raises:
         ConfigError: there are no stages, or a number or a choice makes no sense.
@@ -105,6 +107,7 @@ class FitConfig:
     valid_tile: int = 64
     stop_when_worse: bool = False
     seed: int = 0
+    revive: int | None = None
 
     def __post_init__(self) -> None:
         if not self.stages:
@@ -114,12 +117,17 @@ class FitConfig:
                 known = " or ".join(get_args(choices))
                 raise ConfigError(f"{name} must be {known}, not {getattr(self, name)}")
         counts = ("batch", "whitening_pixels", "head_pixels", "head_patch", "valid_tile")
-        _at_least(1, {name: getattr(self, name) for name in counts})
+        _at_least(1, {name: getattr(self, name) for name in (*counts, "revive")})
         _at_least(0, {name: getattr(self, name) for name in ("momentum", "warmup", "head_valid_pixels")})
         if not all(0 <= beta < 1 for beta in self.betas):
             raise ConfigError(f"betas must be at least 0 and below 1, not {self.betas}")
         if self.clip is not None and not self.clip > 0:
             raise ConfigError(f"clip must be positive, or None for no clipping, not {self.clip}")
+
+    def identity(self) -> dict[str, Any]:
+        """What tells this run from others; without looks at components as it was before there were any."""
+        values = asdict(self)
+        return values if self.revive else {name: value for name, value in values.items() if name != "revive"}
 
     def batch_of(self, stage: Stage) -> int:
         """Patches a step in a stage."""

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ride import ranks
-from ride.data import Picture, Pixels, Tiles
+from ride.data import Picture, Pixels, Tiles, seeded
 from ride.errors import ConfigError, DataError, ModelError
 from ride.models.files import save
 from ride.models.ride import RIDE
@@ -27,6 +27,7 @@ from ride.training.gradients import descent
 from ride.training.guard import Guard
 from ride.training.head import HeadState, fit_head
 from ride.training.position import Position, Work
+from ride.training.revival import revive, usage
 from ride.training.run import CHECKPOINT, Run
 from ride.training.schedule import learning_rate
 from ride.training.scoring import held_out_tiles, mean_rate, training_patches
@@ -34,6 +35,8 @@ from ride.training.start import begin_with
 
 CHECKPOINT_SECONDS = 60.0
 LOG_STEPS = 100
+LEAST_RATE = 0.1
+"""Of the highest learning rate of a run: with less, components that are put to work would not find their place."""
 LEAST_PATCHES = 4
 """Patches for a thread of its own: with fewer the products of a diagonal are too small."""
 
@@ -74,7 +77,7 @@ class Curriculum:
         self.work = Work(config, self.batches.steps, lambda patch: math.prod(n.predicted_shape(patch, patch)))
         settings = {
             "model": model.config.identity(),
-            "fit": asdict(config),
+            "fit": config.identity(),
             "data": {
                 "train": self.batches.pixels.fingerprint,
                 "valid": held_out.fingerprint if held_out else None,
@@ -153,6 +156,8 @@ class Curriculum:
                 nn.utils.clip_grad_norm_(parameters, config.clip)
             optimizer.step()
             position.step += 1
+            if self._looks(position.step, total):
+                self._revive(own)
             self.guard.keep(position.step, objective, model, optimizer)
             position.rates, position.counted = position.rates + objective, position.counted + 1
             mean = position.rates / position.counted
@@ -164,6 +169,29 @@ class Curriculum:
         position.phase, position.step = "head", 0
         self.optimizer = None
         self._checkpoint(always=True)
+
+    def _looks(self, step: int, total: int) -> bool:
+        """Whether to look for idle components after so many steps of the stage."""
+        config = self.config
+        if not config.revive or step % config.revive or step == total:
+            return False
+        highest = max(stage.rate for stage in config.stages)
+        return learning_rate(config, self.position.stage, step, total) >= LEAST_RATE * highest
+
+    def _revive(self, patches: Tensor) -> None:
+        """Put the idle components of the MCGSM to work, those that explain next to nothing of some patches."""
+        head, position = self.model.head, self.position
+        like = self.model.whitening.mean_out
+        pixels = like.new_empty(0, head.inputs), like.new_empty(0, head.outputs)
+        if len(patches):
+            with torch.no_grad():
+                pixels = self.model.hidden_states(patches)
+        shares = usage(head, *pixels)
+        revived = revive(
+            head, self._optimizer(), shares, seeded(self.config.seed, "revival", position.stage, position.step)
+        )
+        if revived:
+            self._log("revived", None, step=position.step, components=revived)
 
     def _go_back(self, objective: float) -> None:
         """Go back to where the run was well; raise ConfigError where lower and lower rates have not helped."""

@@ -30,12 +30,20 @@ class MCGSMDistribution:
 
     def log_prob(self, y: Float[Tensor, "*batch M"]) -> Float[Tensor, "*batch"]:
         """Log-density of all channels of a pixel together, in nats."""
+        return torch.logsumexp(self._joint(y).flatten(-2), dim=-1)
+
+    def posterior(self, y: Float[Tensor, "*batch M"]) -> Float[Tensor, "*batch C S"]:
+        """Log p(c, s | x, y): which component and scale a pixel comes from, by Bayes' rule."""
+        return self._joint(y).flatten(-2).log_softmax(-1).unflatten(-1, self.alpha.shape)
+
+    def _joint(self, y: Float[Tensor, "*batch M"]) -> Float[Tensor, "*batch C S"]:
+        """Log p(y, c, s | x), the terms of equation (3)."""
         channels = self.means.shape[-1]
         residual = torch.einsum("cmk,...cm->...ck", self.factor, y.unsqueeze(-2) - self.means)
         distance = residual.square().sum(-1, keepdim=True)  # [*, C, 1]
         log_det = self.factor.diagonal(dim1=-2, dim2=-1).abs().log().sum(-1, keepdim=True)  # [C, 1]
         experts = -0.5 * self.alpha.exp() * distance + 0.5 * channels * (self.alpha - math.log(2 * math.pi)) + log_det
-        return torch.logsumexp((self.gate + experts).flatten(-2), dim=-1)
+        return self.gate + experts
 
     def cdf(self, y: Float[Tensor, "*batch M"]) -> Float[Tensor, "*batch"]:
         """Probability of a value of at most y.
