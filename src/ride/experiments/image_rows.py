@@ -17,7 +17,7 @@ from ride.experiments.rows import Row, Setting
 from ride.models.files import RUN_MODEL, load, save
 from ride.models.ride import RIDE, RIDEConfig
 from ride.progress import Progress
-from ride.training import FitConfig, fit
+from ride.training import FitConfig, fit, presets
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +43,11 @@ class ImageRow(Row):
     def ensembled(self, name: str, key: str) -> "ImageRow":
         """The row of the mixture over flips and transposes of this model."""
         return replace(self, name=name, key=key, ensemble=True, fitted=self)
+
+    def revived(self) -> "ImageRow":
+        """The row of this model fitted with components that fall idle put to work again."""
+        fit = replace(self.fit, revive=presets.REVIVE)
+        return replace(self, name=f"{self.name}, revived", key=f"{self.key}-revived", fit=fit)
 
     def settings(self, setting: Setting) -> Any:
         """Model, fit and what is scored."""
