@@ -23,6 +23,7 @@ class Run:
 
     - `stage` from 0 and `phase`: `steps` (gradient steps), `head` (L-BFGS), and at the end of the stage `valid` (the
       held-out images) or, where there are none, `train` (patches of the training images);
+    - or `revived`: after `step` so many idle `components` of the MCGSM were put to work, see `revival`;
     - or `back`: the run had gone astray at the step `from` and went back to `step`, see `Guard`;
     - `step` of `steps` within `steps` and `head`; in `steps` also the `learning_rate`;
     - `nats_per_pixel` and `bits_per_pixel`: in `steps` the mean since the line before, in `head` the pixels that
