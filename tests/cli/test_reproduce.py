@@ -63,11 +63,23 @@ def test_a_budget_ends_in_an_orderly_way(data: Path, tmp_path: Path):
         (["table1", "--data", "{data}", "--rows", "gmm-7"], "gmm-7"),
         (["table1", "--data", "{data}/train", "--rows", "mcgsm-16"], "train"),
         (["table3", "--budget", "-1"], "--budget"),
+        (["table3", "--data", "{data}"], "leave --data out"),
+        (["table1", "--data", "{data}", "--report", "{data}/test/0.png"], "0.png is a file"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(ride, data: Path, tmp_path: Path, words: list[str], says: str):
     given = [word.format(data=data) for word in words]
     assert says in complaint(ride("reproduce", *given, "--out", tmp_path / "out"))
+    # Nothing is left behind but the folder that was asked for.
+    assert not list(tmp_path.glob("out/*"))
+
+
+def test_a_damaged_test_image_is_named_before_any_fit(ride, data: Path, tmp_path: Path):
+    (data / "test" / "1.png").write_bytes(b"no image")
+    for row in ("mcgsm-16", "patches-mcgsm-16"):
+        words = ["reproduce", "table1", "--data", data, "--rows", row, "--out", tmp_path / "out", "--length", "0.0001"]
+        assert "1.png" in complaint(ride(*words))
+    assert not list((tmp_path / "out").iterdir())
 
 
 def test_a_document_without_the_lines_is_told_before_any_work(ride, data: Path, tmp_path: Path):

@@ -203,7 +203,13 @@ def test_of_several_starts_the_best_on_held_out_images_is_scored(data: Path, tmp
 @pytest.mark.parametrize("change", [{"seed": 1}, {"length": 0.5}])
 def test_figures_of_other_settings_are_not_shown(data: Path, tmp_path: Path, change):
     run_rows(tiny(), ["mcgsm"], setting(data, tmp_path / "out"))
-    assert results(tiny(), setting(data, tmp_path / "out", **change)) == {}
+    others = setting(data, tmp_path / "out", **change)
+    assert results(tiny(), others) == {}
+    # Nor are they lost to others.
+    before = (tmp_path / "out" / "mcgsm.json").read_bytes()
+    with pytest.raises(ConfigError, match=r"mcgsm\.json"):
+        run_rows(tiny(), ["mcgsm"], others)
+    assert (tmp_path / "out" / "mcgsm.json").read_bytes() == before
 
 
 def test_what_is_not_there_is_named(data: Path, tmp_path: Path):
@@ -279,5 +285,7 @@ def test_a_row_goes_on_with_the_model_of_another(data: Path, tmp_path: Path):
     # The model that it began with was fitted for it.
     assert load(tmp_path / "out" / "ride").config == TINY
     assert load(tmp_path / "out" / "bounded").config == bounded.model
+    assert load_card(tmp_path / "out" / "bounded")["went_on_from"] == "row ride"
+    assert load_card(tmp_path / "out" / "ride").get("went_on_from") is None
     settings = json.loads((tmp_path / "out" / "bounded" / "run.json").read_text())
     assert "start" in settings
