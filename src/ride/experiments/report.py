@@ -141,7 +141,8 @@ def _blocks(
             "between two models is the mean over the same ones, with the standard error of the differences one by "
             "one, which is much smaller: what makes an image hard for one model makes it hard for the other. In "
             "parentheses stands the distance in the paper. Minutes are those of a clock, on a machine that may have "
-            "had other work. `paper only` is a figure of the paper that was not reproduced, or not yet; `-` one that is not there."
+            "had other work. `paper only` is a figure of the paper that was not reproduced, or not yet; `-` one that "
+            "is not there."
         ),
         grid(table, found),
         *shown,
