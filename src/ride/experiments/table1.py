@@ -187,9 +187,9 @@ TABLE = Table(
         "**MCGSM.** 4 scales, 48 quadratic features (the default of the authors' toolbox), a neighborhood 9 wide and "
         "5 high. Adam on fresh crops, 154 million pixels in all with those drawn more than once, from three initial "
         "values, of which the best on the held-out images is scored. The paper has up to 3000 iterations of L-BFGS "
-        "on 10^6 pixels. At the rates of Adam the gates of most components close and do not open again: of 128 some "
-        "40 are used. In the lines with `revived` those that no pixel uses are made twins of the busiest ones every "
-        "hundred steps, all else equal.",
+        "on 10^6 pixels. At the rates of Adam the gates of most components close and do not open again. In the lines "
+        "with `revived` those that no pixel uses are made twins of the busiest ones every hundred steps, all else "
+        "equal.",
         "**RIDE.** 64 hidden units a layer, 32 components, 4 scales, 32 features, the 5-wide neighborhood; all "
         "layers trained together from the start by the preset `default`, at three times its length where there are "
         "two.",

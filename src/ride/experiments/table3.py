@@ -79,14 +79,14 @@ TABLE = Table(
         "which is not reproduced.",
         "**Scored** on independent 64 x 64 tiles, from a state of zero each.",
         "**Models.** The MCGSMs, 9 wide and 5 high, are the best of three starts on the held-out images, with 48 "
-        "quadratic features or, with 12 components, full matrices. Of their components most fall idle, of 32 all but "
-        "some 7. In the lines with `revived` those that no pixel uses are put to work again, see Table 1; distances "
-        "to these are smaller. RIDE sees 188 million predicted pixels by the preset `default`, a third of what the "
-        "paper's eight epochs are on its 900 images; all layers are trained together from the start. The lines with "
-        "`again` go on with a model by the preset of this name, which lets the learning rate fall a second time, on "
-        "143 million pixels more; those with `once more` go on with these in turn, on 86 million, components that no "
-        "pixel uses put to work again. The extended spatial LSTM has its memory units, which are inputs there, held "
-        "within 0.5, which the printed equations do not: in short fits without an end, its rate on the held-out "
-        "images stayed more than a bit below that of the others, and with 1 a little; 0.5 was chosen on these images.",
+        "quadratic features or, with 12 components, full matrices. Of their components most fall idle. In the lines "
+        "with `revived` those that no pixel uses are put to work again, see Table 1; distances to these are smaller. "
+        "RIDE sees 188 million predicted pixels by the preset `default`, a third of what the paper's eight epochs "
+        "are on its 900 images; all layers are trained together from the start. The lines with `again` go on with a "
+        "model by the preset of this name, which lets the learning rate fall a second time, on 143 million pixels "
+        "more; those with `once more` go on with these in turn, on 86 million, components that no pixel uses put to "
+        "work again. The extended spatial LSTM has its memory units, which are inputs there, held within 0.5, which "
+        "the printed equations do not: in short fits without an end, its rate on the held-out images stayed more "
+        "than a bit below that of the others, and with 1 a little; 0.5 was chosen on these images.",
     ),
 )
