@@ -2,8 +2,9 @@
 
     python benchmarks/components.py MODEL IMAGES [--count 20]
 
-A component is idle that explains less than a tenth of its equal share of the pixels of some images: the mean of
-p(c | x, y) over them. What is printed beside is the number of equally busy components of the same entropy.
+A component is idle that explains less than a tenth of its equal share of the pixels of some images, in tiles of
+64 x 64: the mean of p(c | x, y) over them. What is printed beside is the number of equally busy components of the same
+entropy.
 """
 
 import argparse
@@ -13,6 +14,8 @@ import torch
 from ride.data import dequantize, open_pictures, seeded
 from ride.models.files import load
 from ride.training.revival import LEAST, usage
+
+TILE = 64
 
 
 @torch.no_grad()
@@ -27,7 +30,7 @@ def main() -> None:
     shares, pixels = torch.zeros(model.head.components, dtype=torch.float64), 0
     for index, picture in enumerate(open_pictures(options.images, limit=options.count, part="test")):
         image = dequantize(picture, seeded(0, index)).to(model.whitening.mean_out)
-        x, y = model.hidden_states(image.unsqueeze(0))
+        x, y = model.hidden_states(image.unfold(0, TILE, TILE).unfold(1, TILE, TILE).flatten(0, 1))
         shares, pixels = shares + len(x) * usage(model.head, x, y), pixels + len(x)
     shares /= pixels
     at_work = int((shares >= LEAST / len(shares)).sum())

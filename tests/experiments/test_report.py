@@ -161,6 +161,15 @@ def test_distances_stand_beside_the_papers(run):
     assert line[-1] == f"{value:+.3f} ± {error:.3f} (paper +0.250)"
 
 
+def test_a_second_baseline_has_a_column_of_its_own(run):
+    table = tiny(columns={"rate": Column("rate", "bit/px", "mcgsm", also="ride")})
+    found = results(table, run)
+    shown = grid(table, found)
+    value, error = difference(found["mcgsm"], found["ride"])
+    assert shown.head[-2:] == ["over MCGSM", "over RIDE"]
+    assert [row[-1] for row in shown.rows] == [f"{value:+.3f} ± {error:.3f}", "-", "-"]
+
+
 @pytest.mark.parametrize("relative", [False, True])
 def test_a_chart_shows_figures_or_distances_and_points_to_what_is_far_below(run, relative: bool):
     found = results(tiny(), run)

@@ -73,6 +73,13 @@ def model_of(layers: int = 1, **settings: Any) -> RIDE:
     return RIDE(RIDEConfig(layers=layers, **{"hidden": 3, "components": 2, "scales": 2, "features": 2, **settings}))
 
 
+def closed(model: RIDE, count: int) -> RIDE:
+    """The model with the gates of so many components closed: no pixel uses them."""
+    with torch.no_grad():
+        model.head.eta[:count] = -60.0
+    return model
+
+
 def log_of(directory: Path) -> list[dict[str, Any]]:
     """The lines of the log but for the time, each strict JSON."""
 

@@ -43,7 +43,7 @@ def assert_close(one: Path, other: Path) -> None:
     """Two runs that tell the same story and end with the same model, up to the rounding of double precision."""
     stories = [[record | {"nats_per_pixel": 0, "bits_per_pixel": 0} for record in log_of(run)] for run in (one, other)]
     assert stories[0] == stories[1]
-    values = [[record["nats_per_pixel"] for record in log_of(run)] for run in (one, other)]
+    values = [[record["nats_per_pixel"] or 0.0 for record in log_of(run)] for run in (one, other)]
     assert values[0] == pytest.approx(values[1], rel=1e-8, abs=1e-8)
     models = [load(run).state_dict() for run in (one, other)]
     for name, value in models[0].items():
@@ -53,6 +53,8 @@ def assert_close(one: Path, other: Path) -> None:
 @pytest.mark.parametrize("case", CASES)
 def test_two_processes_fit_what_one_fits(case: str, folder: Path, found: list[dict[str, Any]]):
     assert_close(folder / "together" / case, folder / "alone" / case)
+    revived = any(line["phase"] == "revived" for line in log_of(folder / "together" / case))
+    assert revived == bool(CASES[case][0].revive)
     # And both of them, bit for bit.
     assert found[0]["digests"][case] == found[1]["digests"][case] == digest(load(folder / "together" / case))
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from tests.training.conftest import ADAM, SGD, growing, left, model_of, pictures, same
+from tests.training.conftest import ADAM, SGD, closed, growing, left, model_of, pictures, same
 
 from ride import atomic
 from ride.models.ride import RIDE
@@ -22,7 +22,8 @@ TRAINING, HELD_OUT = pictures(), pictures(2, seed=9)
 CASES = {
     "adam-mcgsm": (ADAM, 0),
     "adam": (ADAM, 1),
-    "adam-revived": (replace(ADAM, revive=2), 1),
+    "soap-revived": (replace(ADAM, revive=2, optimizer="soap"), 1),
+    "adam-revived": (replace(ADAM, revive=3), 0),
     "adam-first-layer": (growing(ADAM), 0),
     "adam-growing": (growing(ADAM), 1),
     "sgd-mcgsm": (SGD, 0),
@@ -76,7 +77,7 @@ def live(directory: Path, case: str, moments: Moments, life: int = -1) -> tuple[
     """One call, as it were in a process of its own, killed at moment `life`."""
     config, layers = CASES[case]
     moments.fatal = -1
-    model = model_of(layers)
+    model = closed(model_of(layers, components=5), 3) if config.revive else model_of(layers)
     # What others draw must not matter.
     torch.rand(max(1, life))
     moments.count, moments.fatal = 0, life
@@ -105,6 +106,9 @@ def test_killed_again_and_again_it_ends_the_same(
     again, after = live(tmp_path / "parts", case, moments)
     assert same(again, model)
     assert left(tmp_path / "parts", again) == left(tmp_path / "whole", model)
+    assert any(line["phase"] == "revived" for line in left(tmp_path / "parts", again)[0]) == bool(
+        CASES[case][0].revive
+    )
     assert (after.nats_per_pixel, after.stages) == (result.nats_per_pixel, result.stages)
 
 

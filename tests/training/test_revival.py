@@ -1,19 +1,23 @@
 """Components that no pixel uses become twins of busy ones, and the density stays what it was."""
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.training.conftest import ADAM, log_of, model_of, pictures, same
+from tests.training.conftest import ADAM, closed, log_of, model_of, pictures, same
 from torch import Tensor
 
 from ride.data import seeded
 from ride.models.mcgsm import MCGSM
-from ride.training import FitConfig, Stage, fit, optimizers, revival
+from ride.training import FitConfig, Stage, curriculum, fit, guard, optimizers, revival
+from ride.training.curriculum import Curriculum
+from ride.training.guard import Guard
 from ride.training.revival import LEAST, revive, usage
+from ride.training.schedule import learning_rate
 
 CLOSED = -60.0
 """An eta whose component no pixel uses."""
@@ -47,6 +51,14 @@ def test_usage_is_the_mean_posterior(outputs: int, monkeypatch: pytest.MonkeyPat
     # By Bayes' rule from what each component alone gives, all gates but its own closed.
     joint = torch.stack([_alone(head, component, x, y) for component in range(head.components)])
     torch.testing.assert_close(shares, (joint - joint.logsumexp(0)).exp().mean(1))
+
+
+def test_pixels_without_a_density_are_left_out():
+    head = head_of().float()
+    x, y = (part.float() for part in data_of(head))
+    expected = usage(head, x[1:], y[1:])
+    y[0] = 1e30
+    torch.testing.assert_close(usage(head, x, y), expected)
 
 
 def _alone(head: MCGSM, component: int, x: Tensor, y: Tensor) -> Tensor:
@@ -83,8 +95,16 @@ def test_a_twin_differs_a_little_and_is_used():
     assert float(usage(head, x, y).min()) > LEAST / 5
     for parameter in (head.eta, head.beta, head.a):
         assert len(parameter.detach().flatten(1).unique(dim=0)) == 5
+    # The scales stay those of the parent.
     busiest = int(shares.argmax())
-    assert not torch.equal(head.alpha[0], head.alpha[3]) or torch.equal(head.alpha[0], head.alpha[busiest])
+    assert any(torch.equal(head.alpha[twin], head.alpha[busiest]) for twin in (0, 3))
+
+
+def test_a_twin_has_a_full_gate_of_its_own():
+    head = head_of(closed=(0, 3), features=None)
+    x, y = data_of(head)
+    revive(head, torch.optim.SGD(head.parameters()), usage(head, x, y), seeded(0))
+    assert len(head.k_cholesky.detach().tril().flatten(1).unique(dim=0)) == 5
 
 
 @given(st.lists(st.floats(0, 1), min_size=2, max_size=9), st.integers(0, 99))
@@ -102,8 +122,10 @@ def test_only_the_idle_change_and_their_parents_keep_half(parts: list[float], se
     for component in (~idle).nonzero().flatten().tolist():
         twins = float((before["eta"] - head.state_dict()["eta"])[component, 0].exp())
         assert twins == pytest.approx(round(twins))
-        # No part is made smaller than twice what counts as idle.
-        assert round(twins) == 1 or float(shares[component]) / round(twins) >= 2 * LEAST / len(parts)
+        # No part is made smaller than twice what counts as idle, and no idle component is left that could be a twin.
+        least = 2 * LEAST / len(parts)
+        assert round(twins) == 1 or float(shares[component]) / round(twins) >= least
+        assert count == int(idle.sum()) or float(shares[component]) / (round(twins) + 1) < least
 
 
 @pytest.mark.parametrize("name", ["adam", "soap", "sgd"])
@@ -141,14 +163,51 @@ def config_of(**changes) -> FitConfig:
 
 
 @pytest.mark.parametrize("layers", [0, 1])
-def test_a_run_looks_while_its_rate_is_high_and_tells_of_it(layers: int, tmp_path: Path):
-    model = model_of(layers)
-    with torch.no_grad():
-        model.head.eta[0] = CLOSED
+def test_a_run_revives_and_tells_of_it(layers: int, tmp_path: Path):
+    model = closed(model_of(layers, components=5), 3)
     fit(model, pictures(), pictures(2, seed=9), config_of(revive=2), directory=tmp_path)
     told = [line for line in log_of(tmp_path) if line["phase"] == "revived"]
-    assert [(line["step"], line["components"]) for line in told] == [(2, 1)]
-    assert float(model.head.eta[0].detach().max()) > CLOSED / 2
+    assert [(line["step"], line["components"]) for line in told] == [(2, 3)]
+    assert float(model.head.eta[:3].detach().max()) > CLOSED / 2
+
+
+@pytest.mark.parametrize("slowdown", [1.0, 0.25])
+def test_a_run_looks_while_its_rate_is_high(slowdown: float, monkeypatch: pytest.MonkeyPatch):
+    looks: list[tuple[int, int]] = []
+
+    def counting(run: Curriculum, patches: Tensor) -> None:
+        looks.append((run.position.stage, run.position.step))
+
+    monkeypatch.setattr(Curriculum, "_revive", counting)
+    monkeypatch.setattr(curriculum, "Guard", partial(Guard, slowdown=slowdown))
+    rates = ((0.02, None), (0.01, 0.001), (0.0019, None))
+    stages = tuple(Stage(patch=8, steps=7, rate=rate, rate_end=end) for rate, end in rates)
+    config = replace(ADAM, stages=stages, revive=2)
+    fit(model_of(0), pictures(), (), config)
+    high = {
+        (number, step)
+        for number in range(3)
+        for step in (2, 4, 6)
+        if slowdown * learning_rate(config, number, step, 7) >= 0.1 * 0.02
+    }
+    assert set(looks) == high
+    assert {(0, 6), (1, 2)} <= high < {(0, 2), (0, 4), (0, 6), (1, 2), (1, 4), (1, 6)}
+
+
+def test_a_revival_that_harms_is_gone_back_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def harm(head: MCGSM, *others: object) -> int:
+        with torch.no_grad():
+            head.a.add_(100.0)
+        return 1
+
+    monkeypatch.setattr(curriculum, "revive", harm)
+    monkeypatch.setattr(guard, "KEEP_STEPS", 3)
+    model = model_of(0)
+    config = replace(config_of(revive=6), stages=(Stage(patch=8, steps=20, rate=1e-3),))
+    result = fit(model, pictures(), pictures(2, seed=9), config, directory=tmp_path)
+    told = [(line["phase"], line["step"]) for line in log_of(tmp_path) if line["phase"] in ("revived", "back")]
+    assert ("back", 6) in told
+    assert result.nats_per_pixel > -10
 
 
 def test_a_run_without_looks_is_the_one_of_before(tmp_path: Path):

@@ -30,7 +30,7 @@ def draw_charts(table: Table, found: Mapping[str, Result], name: str, folder: Pa
                 file = f"{name}-{key}.png"
                 _save(_against_the_paper(table, key, found), folder / file)
                 what = "distances" if column.relative else "figures"
-                caption = f"the paper's {what} and those measured here; an arrow leads to one far below."
+                caption = f"the paper's {what} and those measured here; an arrow stands for one far below."
                 drawn.append(Figure(file, f"{column.title}: {caption}"))
     curves = {key: found[key] for key, row in table.rows.items() if key in found and row.fitted is None}
     curves = {key: result for key, result in curves.items() if result.curve.training or result.curve.held_out}
@@ -74,6 +74,11 @@ def _save(drawing: Any, path: Path) -> None:
         drawing.savefig(temporary, format="png")
 
 
+def _printed(table: Table, key: str, cell: Cell) -> float | None:
+    """What the paper has: the figure, or its distance to the baseline."""
+    return table.paper_distance(key, cell) if table.columns[key].relative else cell.paper
+
+
 def _shown(table: Table, key: str, cell: Cell, found: Mapping[str, Result]) -> tuple[float, float | None] | None:
     """What was measured: the figure, or its distance to the baseline with the standard error of that."""
     if table.columns[key].relative:
@@ -86,13 +91,17 @@ def _shown(table: Table, key: str, cell: Cell, found: Mapping[str, Result]) -> t
 def _against_the_paper(table: Table, key: str, found: Mapping[str, Result]) -> Any:
     """A line for each model: what the paper has, and what was measured, or their distances to the baseline."""
     column = table.columns[key]
-    lines = [(line, cell) for line, cell in table.cells(key) if cell.compare]
+    lines = [
+        (line, cell)
+        for line, cell in table.cells(key)
+        if cell.compare and (_printed(table, key, cell) is not None or _shown(table, key, cell, found))
+    ]
     drawing = _figure(7.5, 1.0 + 0.28 * len(lines))
     axes = drawing.subplots()
     heights = range(len(lines), 0, -1)
     paper, ours = [], []
     for (_, cell), height in zip(lines, heights, strict=True):
-        printed = table.paper_distance(key, cell) if column.relative else cell.paper
+        printed = _printed(table, key, cell)
         figure = _shown(table, key, cell, found)
         paper += [] if printed is None else [(printed, height)]
         ours += [] if figure is None else [(*figure, height)]
@@ -105,8 +114,10 @@ def _against_the_paper(table: Table, key: str, found: Mapping[str, Result]) -> A
     x, error, y = ([point[k] or 0.0 for point in near] for k in range(3))
     axes.errorbar(x, y, xerr=error, fmt="D", color="C3", markersize=5, elinewidth=1, label="measured")
     if column.relative:
+        # All lines start from the baseline, which has no distance of its own.
         axes.axvline(0, color="0.4", linewidth=0.8)
     axes.margins(x=0.08)
+    axes.set_ylim(0.4, len(lines) + 0.6)
     left = axes.get_xlim()[0]
     for value, _, height in (point for point in ours if point[0] < least):
         axes.plot([left], [height], "<", color="C3", clip_on=False)

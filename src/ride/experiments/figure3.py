@@ -1,15 +1,14 @@
 """Figure 3: textures of Brodatz, drawn by an MCGSM, by RIDE and by a classical peer."""
 
-import math
 from dataclasses import replace
 
+from ride.experiments.image_rows import millions
 from ride.experiments.tables import Cell, Column, Line, Table
 from ride.experiments.texture import MCGSM
 from ride.experiments.texture_report import show
 from ride.experiments.texture_rows import ModelRow, OriginalRow, PeerRow, up_to
-from ride.models.neighborhood import Neighborhood
 from ride.models.ride import RIDEConfig
-from ride.training import FitConfig, presets
+from ride.training import presets
 
 PLATES = ("D104", "D34", "D110", "D106", "D93", "D12", "D4", "D22", "D52")
 """Of the figure and of the paper's text."""
@@ -45,13 +44,6 @@ def variant(plate: str, name: str, **changes: object) -> Line:
     key = f"{usual.key}-{name.replace(' ', '-')}"
     row = replace(usual, name=f"RIDE, {name}", key=key, **changes)  # type: ignore[arg-type]
     return Line(f"{plate}, {name}", {RIDE_RATE: Cell(None, row, over=mcgsm(plate))})
-
-
-def millions(fit: FitConfig, model: RIDEConfig) -> str:
-    """The predicted pixels of a fit in words."""
-    shape = Neighborhood(model.neighborhood).predicted_shape
-    pixels = sum((s.steps or 0) * fit.batch_of(s) * math.prod(shape(s.patch, s.patch)) for s in fit.stages)
-    return f"{pixels / 1e6:.1f} million predicted pixels"
 
 
 VARIANTS = (

@@ -15,6 +15,7 @@ from ride.experiments.curves import Curve
 from ride.experiments.results import ImageScore, Result, circumstances
 from ride.experiments.rows import Row, Setting
 from ride.models.files import RUN_MODEL, load, save
+from ride.models.neighborhood import Neighborhood
 from ride.models.ride import RIDE, RIDEConfig
 from ride.progress import Progress
 from ride.training import FitConfig, fit, presets
@@ -45,7 +46,8 @@ class ImageRow(Row):
         return replace(self, name=name, key=key, ensemble=True, fitted=self)
 
     def revived(self) -> "ImageRow":
-        """The row of this model fitted with components that fall idle put to work again."""
+        """The row of this model, one that is fitted for itself, with components that fall idle put to work again."""
+        assert self.fitted is None
         fit = replace(self.fit, revive=presets.REVIVE)
         return replace(self, name=f"{self.name}, revived", key=f"{self.key}-revived", fit=fit)
 
@@ -141,7 +143,7 @@ class ImageRow(Row):
         card = {
             "made": f"by ride reproduce, {setting.source.kind}, row {self.key}",
             "training_images": f"all but {setting.source.held_out} held out for validation",
-            "went_on_from": f"row {self.start.key}" if self.start else None,
+            **({"went_on_from": f"row {self.start.key}"} if self.start else {}),
             "unit": "bits per pixel of the full range",
             "test_bits_per_pixel": round(rate.bits_per_pixel, 4),
             "test_stderr_bits": None if rate.stderr_bits is None else round(rate.stderr_bits, 4),
@@ -152,3 +154,10 @@ class ImageRow(Row):
             "fit": asdict(self.config(setting)),
         }
         save(load(path), path, card)
+
+
+def millions(fit: FitConfig, model: RIDEConfig) -> str:
+    """The predicted pixels of a fit in words."""
+    shape = Neighborhood(model.neighborhood).predicted_shape
+    pixels = sum((s.steps or 0) * fit.batch_of(s) * math.prod(shape(s.patch, s.patch)) for s in fit.stages)
+    return f"{pixels / 1e6:.1f} million predicted pixels"

@@ -7,7 +7,7 @@ from ride.experiments.table1 import RIDE_64
 from ride.experiments.tables import Cell, Column, Line, Table
 from ride.training import FitConfig, presets
 
-TENTH = presets.default(1).scaled(0.1)
+TENTH = replace(presets.default(1).scaled(0.1), revive=presets.REVIVE // 10)
 ABRUPT = replace(
     TENTH,
     stages=(

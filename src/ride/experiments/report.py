@@ -73,8 +73,7 @@ def grid(table: Table, found: Mapping[str, Result], measured_only: bool = False)
             head += [f"{column.title}, paper [{column.unit}]", f"measured [{column.unit}]"]
         else:
             head.append(f"{column.title} [{column.unit}]")
-        if column.baseline:
-            head.append(f"over {table.rows[column.baseline].name}")
+        head += [f"over {table.rows[baseline].name}" for baseline in (column.baseline, column.also) if baseline]
     rows = []
     for line in table.lines:
         if measured_only and not any(cell.row and cell.row.key in found for cell in line.cells.values()):
@@ -108,6 +107,9 @@ def _cells(table: Table, key: str, cell: Cell, found: Mapping[str, Result]) -> l
         texts = [] if distance is None else [with_error(f"{distance[0]:+.{digits}f}", distance[1], digits)]
         texts += [] if printed is None else [f"(paper {printed:+.{digits}f})"]
         cells.append(" ".join(texts) or "-")
+    if column.also:
+        distance = table.further_distance(key, cell, found)
+        cells.append("-" if distance is None else with_error(f"{distance[0]:+.{digits}f}", distance[1], digits))
     return cells
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ride.errors import BusyError, ConfigError
 from ride.experiments.results import Result
-from ride.experiments.rows import Setting
+from ride.experiments.rows import Row, Setting
 from ride.experiments.tables import Table
 from ride.progress import Bars, Progress
 
@@ -37,16 +37,13 @@ def run_rows(table: Table, keys: Sequence[str], setting: Setting, minutes: float
     check_rows(table, keys)
     if minutes is not None:
         setting = replace(setting, bars=_ending(setting.bars, time.monotonic() + 60 * minutes))
+    for key in keys or table.rows:
+        _refuse_others(table.rows[key], setting)
     left = []
     for key in keys or table.rows:
         row = table.rows[key]
         if row.result(setting) is not None or (not keys and row.lacks(setting)):
             continue
-        if Result.read(row.file(setting)):
-            raise ConfigError(
-                f"{row.file(setting)} is of other settings: give --out another folder, or move the file away to "
-                "measure it anew"
-            )
         try:
             replace(row.run(setting), data=setting.source.digest).write(row.file(setting))
         except BusyError:
@@ -86,6 +83,16 @@ def check_record(table: Table, setting: Setting, path: Path) -> None:
                 f"{path} has {key} as it was measured with other settings: give --out, and --report if it was given, "
                 "another folder, or move the file away to measure it anew"
             )
+
+
+def _refuse_others(row: Row, setting: Setting) -> None:
+    """Raise ConfigError where a result of other settings lies that running the row would replace."""
+    found = Result.read(row.file(setting))
+    if found and found.identity != row.identity(setting) and row.result(setting) is None:
+        raise ConfigError(
+            f"{row.file(setting)} is of other settings: give --out another folder, or move the file away to measure "
+            "it anew"
+        )
 
 
 def _ending(bars: Bars, end: float) -> Bars:

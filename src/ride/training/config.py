@@ -81,8 +81,8 @@ class FitConfig:
         stop_when_worse: end the run when a stage leaves the held-out images worse off, as the paper does; otherwise
             go on. The model kept is the best one either way.
         seed: of everything that is drawn.
-        revive: steps between two looks at which components of the MCGSM that no pixel uses are put to work, as long
-            as the learning rate is at least a tenth of the highest; None for no looks.
+        revive: steps between two looks for idle components of the MCGSM, which are put to work while the learning
+            rate is high (see `revival`); None for no looks. The length of a run does not change it.
 
     Raises:
         ConfigError: there are no stages, or a number or a choice makes no sense.
@@ -125,7 +125,8 @@ class FitConfig:
             raise ConfigError(f"clip must be positive, or None for no clipping, not {self.clip}")
 
     def identity(self) -> dict[str, Any]:
-        """What tells this run from others; without looks at components as it was before there were any."""
+        """What tells this run from others; `revive` is left out where it is None, so that digests and directories from
+        before there was any stay valid."""
         values = asdict(self)
         return values if self.revive else {name: value for name, value in values.items() if name != "revive"}
 

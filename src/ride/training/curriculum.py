@@ -35,7 +35,7 @@ from ride.training.start import begin_with
 
 CHECKPOINT_SECONDS = 60.0
 LOG_STEPS = 100
-LEAST_RATE = 0.1
+REVIVAL_RATE = 0.1
 """Of the highest learning rate of a run: with less, components that are put to work would not find their place."""
 LEAST_PATCHES = 4
 """Patches for a thread of its own: with fewer the products of a diagonal are too small."""
@@ -156,9 +156,10 @@ class Curriculum:
                 nn.utils.clip_grad_norm_(parameters, config.clip)
             optimizer.step()
             position.step += 1
+            self.guard.keep(position.step, objective, model, optimizer)
+            # What is kept was well; whether the twins are is seen in the next steps.
             if self._looks(position.step, total):
                 self._revive(own)
-            self.guard.keep(position.step, objective, model, optimizer)
             position.rates, position.counted = position.rates + objective, position.counted + 1
             mean = position.rates / position.counted
             if position.step % LOG_STEPS == 0 or position.step == total:
@@ -175,8 +176,8 @@ class Curriculum:
         config = self.config
         if not config.revive or step % config.revive or step == total:
             return False
-        highest = max(stage.rate for stage in config.stages)
-        return learning_rate(config, self.position.stage, step, total) >= LEAST_RATE * highest
+        rate = self.guard.slowdown * learning_rate(config, self.position.stage, step, total)
+        return rate >= REVIVAL_RATE * max(stage.rate for stage in config.stages)
 
     def _revive(self, patches: Tensor) -> None:
         """Put the idle components of the MCGSM to work, those that explain next to nothing of some patches."""

@@ -5,7 +5,7 @@ from dataclasses import replace
 from ride.training.config import FitConfig, Stage
 
 REVIVE = 100
-"""Steps between two looks for components of the MCGSM that no pixel uses."""
+"""Steps between two looks for idle components of the MCGSM."""
 
 
 def default(layers: int) -> FitConfig:
@@ -19,8 +19,8 @@ def default(layers: int) -> FitConfig:
     nearly independent, and no L-BFGS: on 10^6 pixels it gains on the training images only.
 
     The squares of gradients are forgotten sooner than usual: in short runs that was worth hundredths of a bit per
-    pixel. So was SOAP in place of Adam, at the same cost. Of an MCGSM most components fall idle at such rates, and
-    are put to work again.
+    pixel. So was SOAP in place of Adam, at the same cost. Components of the MCGSM that fall idle at such rates are
+    put to work again.
     """
     if layers:
         return FitConfig(

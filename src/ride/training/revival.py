@@ -1,9 +1,9 @@
-"""Putting the components of an MCGSM that no pixel uses to work.
+"""Putting idle components of an MCGSM to work, those that explain next to nothing of a batch.
 
-At the high rates of the first steps the gates (4) of many components close for good: an energy that has grown beyond
-those of all others gives no gradient to come back by. What is left are mixtures of a few components, however many
-there are. Here such a component becomes a twin of the busiest one. Two halves of a component are together what it was,
-but once they differ a little, gradients drive them apart.
+At high learning rates the gates (4) of components close, and hardly any gradient is left to open them again where the
+energy has grown beyond those of all others. The mixture is then one of few components, however many there are. Here an
+idle component becomes a twin of the busiest one. Two halves of a component are together what it was, but once they
+differ a little, gradients drive them apart.
 """
 
 import math
@@ -19,22 +19,26 @@ from ride.models.mcgsm import MCGSM
 LEAST = 0.1
 """A component with less than this part of what would be its equal share of pixels is idle."""
 SPREAD = 0.3
-"""Standard deviation of what the gate of a twin differs by: eta, and the logarithms of beta."""
+"""Standard deviation of what the gate of a twin differs by: eta, and the logarithms of beta, or of the entries of the
+factor of a full K_c."""
 MOVE = 0.01
-"""Standard deviation of what the predictor of a twin differs by, in whitened pixels."""
+"""Standard deviation of what each entry of the predictor A_c of a twin differs by."""
 PIXELS = 4000
 """Scored at a time."""
 
 
 @torch.no_grad()
 def usage(head: MCGSM, x: Float[Tensor, "P N"], y: Float[Tensor, "P M"]) -> Float[Tensor, " C"]:
-    """The mean of p(c | x, y) over pixels, those of all ranks: what part of them each component explains."""
+    """The mean of p(c | x, y) over pixels, those of all ranks: what part of them each component explains.
+
+    Pixels that are so far from all experts that none has a density are left out.
+    """
     shares = torch.zeros(head.components, dtype=torch.float64, device=x.device)
     for some_x, some_y in zip(x.split(PIXELS), y.split(PIXELS), strict=True):
-        shares += head(some_x).posterior(some_y).exp().sum((0, 2), dtype=torch.float64)
-    count = ranks.total(len(x))[0]
+        of_component = head(some_x).posterior(some_y).exp().sum(2)
+        shares += of_component[of_component.isfinite().all(1)].sum(0, dtype=torch.float64)
     ranks.add_up([shares])
-    return shares / count
+    return shares / shares.sum()
 
 
 @torch.no_grad()
