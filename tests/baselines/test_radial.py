@@ -76,3 +76,12 @@ def test_an_empty_scale_stays_finite():
     radial.update(torch.cat([weight, 2 * weight]), weight.sum(0))
     torch.testing.assert_close(radial.alpha, torch.zeros_like(radial.alpha), atol=1e-9, rtol=0)
     assert radial.log_pi.isfinite().all()
+
+
+def test_a_scale_does_not_close_in_on_patches_that_are_alike():
+    radial = ScaleMixture(2, 1, 2).double()
+    weight = torch.tensor([1.0, 1e-5], dtype=torch.float64)[:, None]
+    distances = torch.tensor([2.0, 0.0], dtype=torch.float64)[:, None]
+    radial.update(torch.cat([weight, distances]), weight.sum(0), 1e-6)
+    # Ten patches at no distance, and one of precision 1: eleven times that, not without end.
+    torch.testing.assert_close(radial.alpha[:, 0].exp(), torch.tensor([1.0, 11.0], dtype=torch.float64))

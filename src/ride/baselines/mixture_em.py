@@ -36,7 +36,7 @@ class EMConfig:
             parameters rest until so many batches are seen that each has this part in the mean of all.
         size_end: and with this one in the end, along half a cosine.
         ridge: patches, as a part of all, that each component is taken to have seen of the Gaussian of all patches
-            besides its own: keeps covariances positive definite.
+            besides its own, and each scale of it of patches at precision 1: keeps covariances positive definite.
         looks: how often the held-out patches are scored; the parameters kept are those that were best on them.
 
     Raises:
@@ -110,7 +110,7 @@ class StepwiseEM:
         radial = self._mix("radial", model.radial.statistics(delta, posterior) / len(y), size)
         if update:
             model.log_pi.copy_(((weight + self.ridge) / (weight + self.ridge).sum()).log())
-            model.radial.update(radial, weight)
+            model.radial.update(radial, weight, self.ridge)
             posterior = model.joint(delta).softmax(0)
         self._moments(y, posterior, model.radial.precision(delta) * posterior, size)
         if update:

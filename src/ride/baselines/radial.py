@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from ride.errors import ConfigError
 
 LEAST_WEIGHT = 1e-12
-"""Patches, as a part of all, that a scale is taken to have seen at precision 1 besides its own, so that an empty one
-stays finite."""
+"""Patches, as a part of all, that a scale is taken to have seen at precision 1 besides its own where the ridge is
+smaller, so that an empty one stays finite."""
 FREEDOM = (1e-2, 1e4)
 """Least and most degrees of freedom; beyond the most, Student's t is a Gaussian for all that a sample can tell."""
 
@@ -50,12 +50,13 @@ class Radial(nn.Module):
         """What `update` needs to know, summed over the patches; float64."""
         return delta.new_zeros(0, self.components, dtype=torch.float64)
 
-    def update(self, statistics: Float[Tensor, "R K"], weight: Float[Tensor, " K"]) -> None:
+    def update(self, statistics: Float[Tensor, "R K"], weight: Float[Tensor, " K"], ridge: float = 0.0) -> None:
         """Maximise the expected complete log-likelihood over the parameters of u.
 
         Args:
             statistics: means of `statistics` over patches.
             weight: means of the posterior over patches.
+            ridge: see `EMConfig`.
         """
 
     def scatter_weight(self, weight: Float[Tensor, " K"], precision: Float[Tensor, " K"]) -> Float[Tensor, " K"]:
@@ -117,11 +118,15 @@ class ScaleMixture(Radial):
         each = self._joint(delta).softmax(0) * posterior
         return torch.cat([each.sum(-1, dtype=torch.float64), (each * delta).sum(-1, dtype=torch.float64)])
 
-    def update(self, statistics: Float[Tensor, "R K"], weight: Float[Tensor, " K"]) -> None:
-        """Probability and precision of each scale, in closed form."""
+    def update(self, statistics: Float[Tensor, "R K"], weight: Float[Tensor, " K"], ridge: float = 0.0) -> None:
+        """Probability and precision of each scale, in closed form.
+
+        The ridge keeps a scale from closing in on a few patches that are alike, at a precision without end.
+        """
+        least = max(LEAST_WEIGHT, ridge)
         weights, distances = statistics.chunk(2)
-        weights = weights + LEAST_WEIGHT
-        self.alpha.copy_((self.dimension * weights / (distances + self.dimension * LEAST_WEIGHT)).log())
+        weights = weights + least
+        self.alpha.copy_((self.dimension * weights / (distances + self.dimension * least)).log())
         self.log_pi.copy_((weights / weights.sum(0)).log())
 
 
@@ -165,7 +170,7 @@ class Student(Radial):
         log_u = torch.digamma(0.5 * (nu + self.dimension)) - (0.5 * (nu + delta)).log()
         return ((log_u - self.precision(delta)) * posterior).sum(-1, dtype=torch.float64)[None]
 
-    def update(self, statistics: Float[Tensor, "R K"], weight: Float[Tensor, " K"]) -> None:
+    def update(self, statistics: Float[Tensor, "R K"], weight: Float[Tensor, " K"], ridge: float = 0.0) -> None:
         """Solve log(nu / 2) - digamma(nu / 2) + 1 + E[log u - u] = 0 for nu, by bisection."""
         target = -1 - statistics[0] / (weight + torch.finfo(torch.float64).tiny)
         low, high = (torch.full_like(target, math.log(end)) for end in FREEDOM)
