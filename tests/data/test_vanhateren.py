@@ -49,6 +49,7 @@ def test_the_report_of_an_experiment_names_what_is_left_out(tmp_path: Path):
     (remark,) = Source("vanhateren", tmp_path, 0).remarks()
     assert "3 images to train on, of which 1 is held out, and 2 to test. Left out: imk3.iml has " in remark
     assert remark.count(".iml") == 1
+    # Of images that are made as many are at hand as are wanted.
     assert not Source("deadleaves", None, 0).remarks()
 
 

@@ -91,7 +91,7 @@ class Source:
 
     def remarks(self) -> list[str]:
         """What is to be said of the images at hand, of which some may have been left out."""
-        if self.kind == "brodatz":
+        if self.kind not in FOLDERS:
             return []
         training, test = self._open("train"), self._open("test")
         held_out = f"{self.held_out} {'is' if self.held_out == 1 else 'are'} held out"
