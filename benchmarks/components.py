@@ -11,9 +11,11 @@ import argparse
 
 import torch
 
-from ride.data import dequantize, open_pictures, seeded
+from ride.data import Tiles, open_pictures
 from ride.models.files import load
+from ride.training.features import states_of
 from ride.training.revival import LEAST, usage
+from ride.training.scoring import held_out_tiles
 
 TILE = 64
 
@@ -28,9 +30,9 @@ def main() -> None:
     options = parser.parse_args()
     model = load(options.model)
     shares, pixels = torch.zeros(model.head.components, dtype=torch.float64), 0
-    for index, picture in enumerate(open_pictures(options.images, limit=options.count, part="test")):
-        image = dequantize(picture, seeded(0, index)).to(model.whitening.mean_out)
-        x, y = model.hidden_states(image.unfold(0, TILE, TILE).unfold(1, TILE, TILE).flatten(0, 1))
+    tiles = Tiles(open_pictures(options.images, limit=options.count, part="test"), TILE)
+    for batch in held_out_tiles(tiles, 0):
+        x, y = states_of(model, [batch])
         shares, pixels = shares + len(x) * usage(model.head, x, y), pixels + len(x)
     shares /= pixels
     at_work = int((shares >= LEAST / len(shares)).sum())

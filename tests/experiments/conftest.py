@@ -27,7 +27,7 @@ def tiny(**changes) -> Table:
     lines = (
         single("rate", 1.25, MCGSM),
         single("rate", 1.5, RIDE),
-        single("rate", None, RIDE.ensembled("EoRIDE", "eoride")),
+        single("rate", None, RIDE.ensembled()),
     )
     table = Table("A tiny table", "bsds300", {"rate": Column("rate", "bit/px", "mcgsm")}, lines, ("A remark.",))
     return replace(table, **changes)

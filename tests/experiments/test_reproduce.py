@@ -257,7 +257,7 @@ def test_models_of_all_widths_see_as_many_pixels():
 def test_a_mixture_is_counted_as_the_authors_program_does(data: Path, tmp_path: Path):
     here = setting(data, tmp_path / "out")
     row = UprightRow(name="upright", key="upright", model=MCGSM.model, fit=FIT, fitted=MCGSM)
-    assert row.identity(here) != MCGSM.ensembled("EoMCGSM", "eomcgsm").identity(here)
+    assert row.identity(here) != MCGSM.ensembled().identity(here)
     assert not run_rows(tiny(lines=(single("rate", None, row),)), ["upright"], here)
     found, model = Result.read(row.file(here)), load(tmp_path / "out" / "mcgsm")
     assert found

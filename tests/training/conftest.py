@@ -73,11 +73,20 @@ def model_of(layers: int = 1, **settings: Any) -> RIDE:
     return RIDE(RIDEConfig(layers=layers, **{"hidden": 3, "components": 2, "scales": 2, "features": 2, **settings}))
 
 
+CLOSED = -60.0
+"""An eta whose component no pixel uses."""
+
+
 def closed(model: RIDE, count: int) -> RIDE:
     """The model with the gates of so many components closed: no pixel uses them."""
     with torch.no_grad():
-        model.head.eta[:count] = -60.0
+        model.head.eta[:count] = CLOSED
     return model
+
+
+def model_for(config: FitConfig, layers: int) -> RIDE:
+    """A small model for such a run: with closed components where the run is to put some to work."""
+    return closed(model_of(layers, components=5), 3) if config.revive else model_of(layers)
 
 
 def log_of(directory: Path) -> list[dict[str, Any]]:

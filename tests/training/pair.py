@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import torch
-from tests.training.conftest import ADAM, SGD, closed, growing, model_of, pictures
+from tests.training.conftest import ADAM, SGD, growing, model_for, model_of, pictures
 from torch import distributed as dist
 
 from ride import ranks
@@ -40,7 +40,7 @@ MOMENTS = {"adam": [3, 9, 11], "growing": [2, 7]}
 def fitted(case: str, directory: Path, seed: int = 1) -> RIDE:
     """A model in double precision, fitted or gone on with."""
     config, layers, held_out = CASES[case]
-    model = (closed(model_of(layers, components=5), 3) if config.revive else model_of(layers)).double()
+    model = model_for(config, layers).double()
     if seed != 1:
         for parameter in model.parameters():
             torch.nn.init.normal_(parameter)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from tests.training.conftest import ADAM, SGD, closed, growing, left, model_of, pictures, same
+from tests.training.conftest import ADAM, SGD, growing, left, model_for, model_of, pictures, same
 
 from ride import atomic
 from ride.models.ride import RIDE
@@ -77,7 +77,7 @@ def live(directory: Path, case: str, moments: Moments, life: int = -1) -> tuple[
     """One call, as it were in a process of its own, killed at moment `life`."""
     config, layers = CASES[case]
     moments.fatal = -1
-    model = closed(model_of(layers, components=5), 3) if config.revive else model_of(layers)
+    model = model_for(config, layers)
     # What others draw must not matter.
     torch.rand(max(1, life))
     moments.count, moments.fatal = 0, life

@@ -8,7 +8,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.training.conftest import ADAM, closed, log_of, model_of, pictures, same
+from tests.training.conftest import ADAM, CLOSED, closed, log_of, model_of, pictures, same
 from torch import Tensor
 
 from ride.data import seeded
@@ -18,9 +18,6 @@ from ride.training.curriculum import Curriculum
 from ride.training.guard import Guard
 from ride.training.revival import LEAST, revive, usage
 from ride.training.schedule import learning_rate
-
-CLOSED = -60.0
-"""An eta whose component no pixel uses."""
 
 
 def head_of(components: int = 5, closed: tuple[int, ...] = (), **more) -> MCGSM:

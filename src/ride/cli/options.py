@@ -188,10 +188,10 @@ def output_directory(path: Path) -> Path:
 
     Raises `OutputError` if it cannot be made.
     """
-    if path.exists() and not path.is_dir():
-        raise OutputError(f"{path} is a file where a directory is needed: give another")
     try:
         path.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise OutputError(f"{path} is a file where a directory is needed: give another") from error
     except OSError as error:
         raise OutputError(f"cannot make the directory {path}: {error.strerror}") from error
     return path

@@ -92,19 +92,16 @@ def _against_the_paper(table: Table, key: str, found: Mapping[str, Result]) -> A
     """A line for each model: what the paper has, and what was measured, or their distances to the baseline."""
     column = table.columns[key]
     lines = [
-        (line, cell)
+        (line.name, _printed(table, key, cell), _shown(table, key, cell, found))
         for line, cell in table.cells(key)
-        if cell.compare and (_printed(table, key, cell) is not None or _shown(table, key, cell, found))
+        if cell.compare
     ]
+    lines = [(name, printed, figure) for name, printed, figure in lines if printed is not None or figure]
     drawing = _figure(7.5, 1.0 + 0.28 * len(lines))
     axes = drawing.subplots()
     heights = range(len(lines), 0, -1)
-    paper, ours = [], []
-    for (_, cell), height in zip(lines, heights, strict=True):
-        printed = _printed(table, key, cell)
-        figure = _shown(table, key, cell, found)
-        paper += [] if printed is None else [(printed, height)]
-        ours += [] if figure is None else [(*figure, height)]
+    paper = [(line[1], height) for line, height in zip(lines, heights, strict=True) if line[1] is not None]
+    ours = [(*line[2], height) for line, height in zip(lines, heights, strict=True) if line[2]]
     if paper:
         axes.plot(*zip(*paper, strict=True), "o", color="0.6", label="paper")
     figures = [value for value, _ in paper]
@@ -123,7 +120,7 @@ def _against_the_paper(table: Table, key: str, found: Mapping[str, Result]) -> A
         axes.plot([left], [height], "<", color="C3", clip_on=False)
         axes.annotate(f"{value:.2f}", (left, height), xytext=(7, -3), textcoords="offset points", fontsize=8)
     axes.set_xlim(left=left)
-    axes.set_yticks(list(heights), [line.name for line, _ in lines])
+    axes.set_yticks(list(heights), [name for name, _, _ in lines])
     over = f" over {table.rows[column.baseline].name}" if column.relative and column.baseline else ""
     axes.set_xlabel(f"{column.title}{over}, {column.unit} (more is better)")
     axes.grid(axis="both", alpha=0.3)

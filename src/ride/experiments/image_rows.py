@@ -41,9 +41,9 @@ class ImageRow(Row):
     starts: int = 1
     start: "ImageRow | None" = None
 
-    def ensembled(self, name: str, key: str) -> "ImageRow":
+    def ensembled(self) -> "ImageRow":
         """The row of the mixture over flips and transposes of this model."""
-        return replace(self, name=name, key=key, ensemble=True, fitted=self)
+        return replace(self, name=f"Eo{self.name}", key=f"eo{self.key}", ensemble=True, fitted=self)
 
     def revived(self) -> "ImageRow":
         """The row of this model, one that is fitted for itself, with components that fall idle put to work again."""

@@ -137,9 +137,9 @@ class PatchRow(Row):
         with setting.bars(f"{self.name}: drawing patches") as progress:
             pictures = setting.source.training(progress)
             # Now, so that a damaged one is found before the fit and not after it.
-            others = setting.source.test()
+            unseen = setting.source.test()
         model, folder, seconds = self._origin()._fitted(pictures, setting)
-        test = self._prepared(draw_patches(others, self._count(setting), self.patches.side, setting.seed, "test"))
+        test = self._prepared(draw_patches(unseen, self._count(setting), self.patches.side, setting.seed, "test"))
         begun = time.monotonic()
         with setting.bars(f"{self.name}: scoring") as progress:
             density: Any = model if self.orders is None else _OverOrders(model, self.orders, setting.seed)

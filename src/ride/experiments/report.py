@@ -102,15 +102,17 @@ def _cells(table: Table, key: str, cell: Cell, found: Mapping[str, Result]) -> l
         measured = with_error(f"{figure[0]:.{digits}f}", figure[1], digits)
     cells = [paper, measured]
     if column.baseline:
-        printed = table.paper_distance(key, cell)
-        distance = table.distance(key, cell, found)
-        texts = [] if distance is None else [with_error(f"{distance[0]:+.{digits}f}", distance[1], digits)]
-        texts += [] if printed is None else [f"(paper {printed:+.{digits}f})"]
-        cells.append(" ".join(texts) or "-")
+        cells.append(_apart(table.distance(key, cell, found), table.paper_distance(key, cell), digits))
     if column.also:
-        distance = table.further_distance(key, cell, found)
-        cells.append("-" if distance is None else with_error(f"{distance[0]:+.{digits}f}", distance[1], digits))
+        cells.append(_apart(table.further_distance(key, cell, found), None, digits))
     return cells
+
+
+def _apart(measured: tuple[float, float | None] | None, printed: float | None, digits: int) -> str:
+    """A measured distance, and the paper's in parentheses."""
+    texts = [with_error(f"{measured[0]:+.{digits}f}", measured[1], digits)] if measured else []
+    texts += [] if printed is None else [f"(paper {printed:+.{digits}f})"]
+    return " ".join(texts) or "-"
 
 
 def with_error(figure: str, error: float | None, digits: int = 3) -> str:

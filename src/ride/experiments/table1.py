@@ -11,7 +11,7 @@ from ride.baselines.rnade import RNADEConfig
 from ride.experiments.densities import Density, OwnMCGSM, OwnRIDE
 from ride.experiments.image_rows import ImageRow
 from ride.experiments.patch_rows import DCRow, PatchRow
-from ride.experiments.tables import Cell, Column, Line, Table
+from ride.experiments.tables import Cell, Column, Line, Table, single
 from ride.experiments.upright import UprightRow
 from ride.models.patches import PatchMCGSMConfig, PatchRIDEConfig
 from ride.models.ride import RIDEConfig
@@ -41,24 +41,24 @@ REVIVED = {components: row.revived() for components, row in MCGSMS.items()}
 
 def ensembles(row: ImageRow) -> tuple[ImageRow, ImageRow, ImageRow]:
     """The mixture over flips and transposes of an MCGSM: of tiles, of whole images, and as the authors count it."""
-    name, key = f"Eo{row.name}", f"eo{row.key}"
-    whole = row.ensembled(f"{name}, whole images", f"{key}-whole")
+    tiles = replace(row.ensembled(), tile=64)
+    whole = replace(tiles, name=f"{tiles.name}, whole images", key=f"{tiles.key}-whole", tile=None)
     upright = UprightRow(
-        name=f"{name}, as the authors' program counts",
-        key=f"{key}-upright",
+        name=f"{tiles.name}, as the authors' program counts",
+        key=f"{tiles.key}-upright",
         model=row.model,
         fit=row.fit,
         starts=row.starts,
         fitted=row,
     )
-    return replace(whole, name=name, key=key, tile=64), whole, upright
+    return tiles, whole, upright
 
 
 EOMCGSM, EOMCGSM_WHOLE, EOMCGSM_UPRIGHT = ensembles(MCGSMS[128])
 RIDE_1 = ImageRow("RIDE, 1 layer", "ride-1", model=RIDE_64, fit=RIDE_FIT, tile=64)
 RIDE_1_WHOLE = replace(RIDE_1, name="RIDE, 1 layer, whole images", key="ride-1-whole", tile=None, fitted=RIDE_1)
 RIDE_2 = ImageRow("RIDE, 2 layers", "ride-2", model=replace(RIDE_64, layers=2), fit=LONGER, tile=64)
-EORIDE = RIDE_2.ensembled("EoRIDE, 2 layers", "eoride-2")
+EORIDE = RIDE_2.ensembled()
 RIDE_2_WHOLE = replace(RIDE_2, name="RIDE, 2 layers, whole images", key="ride-2-whole", tile=None, fitted=RIDE_2)
 
 
@@ -119,7 +119,7 @@ def entry(
 
 def further(*rows: ImageRow) -> tuple[Line, ...]:
     """Lines of large images that the paper does not have."""
-    return tuple(Line(row.name, {LARGE: Cell(None, row)}) for row in rows)
+    return tuple(single(LARGE, None, row) for row in rows)
 
 
 TABLE = Table(

@@ -12,7 +12,7 @@ from ride.experiments.densities import Density, OwnMCGSM, OwnRIDE
 from ride.experiments.image_rows import ImageRow
 from ride.experiments.patch_rows import Patches, PatchRow
 from ride.experiments.table1 import HALF, MCGSM, MCGSM_FIT, RIDE_64
-from ride.experiments.tables import Cell, Column, Line, Table
+from ride.experiments.tables import Cell, Column, Line, Table, single
 from ride.models.patches import PatchMCGSMConfig, PatchRIDEConfig
 from ride.training.patch_mcgsm import PatchMCGSMFitConfig
 from ride.training.patch_ride import PatchRIDEFitConfig
@@ -48,16 +48,6 @@ MCGSM_32 = ImageRow("MCGSM, 32 comp.", "mcgsm-32", model=MCGSM, fit=MCGSM_FIT, s
 RIDE_128_2 = ride("RIDE, 2 layers, 128 hid.", "ride-128-2", layers=2, hidden=128)
 
 
-def small(paper: float | None, row: PatchRow) -> Line:
-    """A line with a figure for patches only."""
-    return Line(row.name, {SMALL: Cell(paper, row)})
-
-
-def large(paper: float | None, row: ImageRow) -> Line:
-    """A line with a figure for large images only."""
-    return Line(row.name, {LARGE: Cell(paper, row)})
-
-
 TABLE = Table(
     "Table 2: van Hateren's natural images",
     "vanhateren",
@@ -66,22 +56,22 @@ TABLE = Table(
         LARGE: Column("∞ dim.", "bit/px", "mcgsm-32", relative=True),
     },
     (
-        small(None, patches("Gaussian", "gaussian", GaussianConfig())),
-        small(0.992, patches("GRBM", "grbm", GRBMConfig())),
-        small(1.072, patches("ICA", "ica", ISAConfig(subspace=1))),
-        small(1.349, patches("GSM", "gsm", GSMConfig())),
-        *(small(1.441 if size == BEST_ISA else None, row) for size, row in ISAS.items()),
-        small(1.526, patches("MoGSM, 32 comp.", "mogsm-32", MoGSMConfig(em=EMConfig(ridge=1e-6)))),
+        single(SMALL, None, patches("Gaussian", "gaussian", GaussianConfig())),
+        single(SMALL, 0.992, patches("GRBM", "grbm", GRBMConfig())),
+        single(SMALL, 1.072, patches("ICA", "ica", ISAConfig(subspace=1))),
+        single(SMALL, 1.349, patches("GSM", "gsm", GSMConfig())),
+        *(single(SMALL, 1.441 if size == BEST_ISA else None, row) for size, row in ISAS.items()),
+        single(SMALL, 1.526, patches("MoGSM, 32 comp.", "mogsm-32", MoGSMConfig(em=EMConfig(ridge=1e-6)))),
         Line("MCGSM, 32 comp.", {SMALL: Cell(1.615, PATCH_MCGSM), LARGE: Cell(1.759, MCGSM_32)}),
-        large(None, MCGSM_32.revived()),
+        single(LARGE, None, MCGSM_32.revived()),
         Line(
             "RIDE, 1 layer, 64 hid.",
             {SMALL: Cell(1.650, PATCH_RIDE), LARGE: Cell(1.816, ride("RIDE, 1 layer, 64 hid.", "ride-64-1"))},
         ),
-        large(1.830, ride("RIDE, 1 layer, 128 hid.", "ride-128-1", hidden=128)),
-        large(1.829, ride("RIDE, 2 layers, 64 hid.", "ride-64-2", layers=2)),
-        large(1.839, RIDE_128_2),
-        large(1.859, RIDE_128_2.ensembled("EoRIDE, 2 layers, 128 hid.", "eoride-128-2")),
+        single(LARGE, 1.830, ride("RIDE, 1 layer, 128 hid.", "ride-128-1", hidden=128)),
+        single(LARGE, 1.829, ride("RIDE, 2 layers, 64 hid.", "ride-64-2", layers=2)),
+        single(LARGE, 1.839, RIDE_128_2),
+        single(LARGE, 1.859, RIDE_128_2.ensembled()),
     ),
     (
         "**Images.** The raw images of van Hateren and van der Schaaf (1998), of which sixteen were at hand; those "

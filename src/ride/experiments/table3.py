@@ -33,15 +33,10 @@ AGAIN = replace(
 ONCE_MORE = replace(
     AGAIN,
     name=f"{RIDE_128_3.name}, once more",
-    key="ride-128-3-once-more",
+    key=f"{RIDE_128_3.key}-once-more",
     fit=presets.again(3).scaled(0.6),
     start=AGAIN,
 )
-
-
-def ensemble(row: ImageRow) -> ImageRow:
-    """The mixture over flips and transposes of a RIDE."""
-    return row.ensembled(f"Eo{row.name}", f"eo{row.key}")
 
 
 TABLE = Table(
@@ -58,8 +53,8 @@ TABLE = Table(
         single(RATE, 1.438, ride("RIDE, 64 hid., 2 layers", "ride-64-2", layers=2)),
         single(RATE, 1.454, ride("RIDE, 64 hid., 3 layers", "ride-64-3", layers=3)),
         single(RATE, 1.489, RIDE_128_3),
-        single(RATE, 1.501, ensemble(RIDE_128_3)),
-        *(single(RATE, None, row) for model in (AGAIN, ONCE_MORE) for row in (model, ensemble(model))),
+        single(RATE, 1.501, RIDE_128_3.ensembled()),
+        *(single(RATE, None, row) for model in (AGAIN, ONCE_MORE) for row in (model, model.ensembled())),
     ),
     (
         "**Images.** The 1,000 images of the paper are not to be had. `ride deadleaves` makes others, of the kind "

@@ -146,8 +146,9 @@ def _between(cell: Cell, key: str | None, found: Mapping[str, Result]) -> tuple[
     """How far the figure of a cell is above that of a row, and the standard error of that."""
     result = found.get(cell.row.key) if cell.row else None
     base = found.get(key or "")
-    apart = result and base and result is not base and comparable(result, base)
-    return difference(result, base) if result and base and apart else None
+    if result is None or base is None or result is base or not comparable(result, base):
+        return None
+    return difference(result, base)
 
 
 Show = Callable[[Table, Mapping[str, Result], Setting, str, Path], list[Block]]

@@ -22,7 +22,7 @@ from ride.training.batches import Batches
 from ride.training.checkpoints import from_main
 from ride.training.checks import check_fit, head_patch, held_out_tile
 from ride.training.config import FitConfig, Stage
-from ride.training.features import head_pixels, single_pixels
+from ride.training.features import head_pixels, single_pixels, states_of
 from ride.training.gradients import descent
 from ride.training.guard import Guard
 from ride.training.head import HeadState, fit_head
@@ -182,15 +182,9 @@ class Curriculum:
     def _revive(self, patches: Tensor) -> None:
         """Put the idle components of the MCGSM to work, those that explain next to nothing of some patches."""
         head, position = self.model.head, self.position
-        like = self.model.whitening.mean_out
-        pixels = like.new_empty(0, head.inputs), like.new_empty(0, head.outputs)
-        if len(patches):
-            with torch.no_grad():
-                pixels = self.model.hidden_states(patches)
-        shares = usage(head, *pixels)
-        revived = revive(
-            head, self._optimizer(), shares, seeded(self.config.seed, "revival", position.stage, position.step)
-        )
+        shares = usage(head, *states_of(self.model, [patches]))
+        generator = seeded(self.config.seed, "revival", position.stage, position.step)
+        revived = revive(head, self._optimizer(), shares, generator)
         if revived:
             self._log("revived", None, step=position.step, components=revived)
 

@@ -1,7 +1,7 @@
 """What conditional whitening and L-BFGS are fitted on: many pixels, a function of seed and purpose alone."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import torch
 from torch import Tensor
@@ -23,7 +23,6 @@ def single_pixels(model: RIDE, batches: Batches, count: int, purpose: str) -> It
         yield sampler.draw(size, seeded(batches.config.seed, purpose, part)).to(model.whitening.mean_out)
 
 
-@torch.no_grad()
 def head_pixels(
     model: RIDE, batches: Batches, patch: int, count: int, purpose: str, number: int
 ) -> tuple[Tensor, Tensor]:
@@ -31,13 +30,19 @@ def head_pixels(
 
     Without layers exactly `count` single pixels; with them as many patches as hold at least so many.
     """
-    like = model.whitening.mean_out
     if not model.layers:
         drawn = single_pixels(model, batches, count, f"{purpose} {number}")
     else:
         drawn = _patches(batches, patch, math.ceil(count / _predicted(model, patch)), purpose, number)
+    return states_of(model, (ranks.share(patches) for patches in drawn))
+
+
+@torch.no_grad()
+def states_of(model: RIDE, parts: Iterable[Tensor]) -> tuple[Tensor, Tensor]:
+    """Hidden units [P, N] and whitened pixels [P, M] of patches in parts, which may be none."""
+    like = model.whitening.mean_out
     pairs = [(like.new_empty(0, model.head.inputs), like.new_empty(0, model.head.outputs))]
-    pairs += [model.hidden_states(own.to(like)) for patches in drawn if len(own := ranks.share(patches))]
+    pairs += [model.hidden_states(patches.to(like)) for patches in parts if len(patches)]
     x, y = (torch.cat(columns) for columns in zip(*pairs, strict=True))
     return x, y
 
