@@ -15,6 +15,10 @@ class ModelError(RideError):
     """A model file that cannot be trusted or does not fit: truncated, altered, unknown schema, wrong shapes."""
 
 
+class RunawayError(ModelError):
+    """A model from which pixels that are NaN or infinite are drawn."""
+
+
 class ConfigError(RideError, ValueError):
     """A setting, size or mask that makes no sense; it names the setting and the values that do."""
 

@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image
 from tests.experiments.conftest import RIDE as RIDE_ROW
 from tests.experiments.conftest import setting, tiny
@@ -19,6 +20,7 @@ from ride.experiments.report import grid, reproduce_command, table_text, write_r
 from ride.experiments.reproduce import check_record, results, run_rows
 from ride.experiments.results import comparable, difference, read_record
 from ride.experiments.tables import Cell, Column, Line, single
+from ride.models.files import load, load_card, save
 from ride.models.ride import RIDE
 
 
@@ -85,6 +87,23 @@ def test_a_sample_is_drawn_once_for_each_model(run, tmp_path: Path, monkeypatch:
     os.utime(run.out / "ride" / "model.safetensors", (later, later))
     write_report(tiny(), "tiny", run, tmp_path / "second")
     assert drawn == [0, 1, 1]
+
+
+def test_a_model_that_runs_away_has_no_sample_and_the_report_says_so(run, tmp_path: Path):
+    path, picture = run.out / "mcgsm" / "model.safetensors", tmp_path / "tiny-sample-mcgsm.png"
+    write_report(tiny(), "tiny", run, tmp_path)
+    assert picture.exists()
+    model = load(path)
+    with torch.no_grad():
+        model.head.a.fill_(50.0)
+    save(model, path, load_card(path))
+    later = time.time() + 10
+    os.utime(path, (later, later))
+    written = write_report(tiny(), "tiny", run, tmp_path)
+    assert "No sample of MCGSM: " in (tmp_path / "tiny.md").read_text(encoding="utf-8")
+    assert not picture.exists()
+    assert picture not in written
+    assert tmp_path / "tiny-sample-ride.png" in written
 
 
 def test_a_report_without_results_is_a_table_of_the_papers_figures(data: Path, tmp_path: Path):

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from ride.atomic import replacing
 from ride.data import dequantize, seeded
-from ride.experiments.document import Figure
+from ride.errors import RunawayError
+from ride.experiments.document import Block, Figure, Paragraph
 from ride.experiments.image_files import write_image
 from ride.experiments.image_rows import ImageRow
 from ride.experiments.pictures import Panel, draw
@@ -27,11 +28,11 @@ SAMPLE = "sample.png"
 """In the run directory."""
 
 
-def draw_samples(table: Table, found: Mapping[str, Result], setting: Setting, name: str, folder: Path) -> list[Figure]:
+def draw_samples(table: Table, found: Mapping[str, Result], setting: Setting, name: str, folder: Path) -> list[Block]:
     """Draw a sample of each model of large images into a picture of its own, and all into one; none without models.
 
     A sample that was drawn after its model was written lies beside it and is not drawn anew. Of a model that is no
-    longer there the picture of an earlier report is shown, if it is.
+    longer there the picture of an earlier report is shown, if it is. A model that runs away has none, which is said.
 
     Raises:
         ConfigError: matplotlib is not installed.
@@ -40,23 +41,30 @@ def draw_samples(table: Table, found: Mapping[str, Result], setting: Setting, na
     rows = [row for key, row in table.rows.items() if key in found and isinstance(row, ImageRow) and not row.fitted]
     if table.widths:
         return []
-    panels = []
+    panels, runaways = [], []
     for row in rows:
         picture = folder / f"{name}-sample-{row.key}.png"
         run = setting.out / found[row.key].run
         if (run / RUN_MODEL).exists():
-            with replacing(picture) as temporary:
-                shutil.copyfile(_sample(row, run, setting), temporary)
+            try:
+                with replacing(picture) as temporary:
+                    shutil.copyfile(_sample(row, run, setting), temporary)
+            except RunawayError:
+                runaways.append(row.name)
+                picture.unlink(missing_ok=True)
         if picture.exists():
             panels.append(Panel(row.name, _read(picture)))
+    said: list[Block] = [
+        Paragraph(f"No sample of {lost}: what it draws becomes NaN or infinite.") for lost in runaways
+    ]
     if not panels:
-        return []
+        return said
     test = dequantize(setting.source.test()[0], seeded(setting.seed, 0))
     panels = [Panel("a test image", test[:SIDE, :SIDE]), *panels]
     file = f"{name}-samples.png"
     draw(folder / file, [panels[k : k + COLUMNS] for k in range(0, len(panels), COLUMNS)])
     caption = f"A crop of a test image, and {SIDE} x {SIDE} pixels drawn from each model (seed {setting.seed})."
-    return [Figure(file, caption)]
+    return [Figure(file, caption), *said]
 
 
 def _sample(row: ImageRow, run: Path, setting: Setting) -> Path:

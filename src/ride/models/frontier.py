@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
-from ride.errors import ConfigError, ModelError
+from ride.errors import ConfigError, RunawayError
 from ride.models.mcgsm import MCGSM
 from ride.models.mcgsm.drawing import Drawing
 from ride.models.neighborhood import Neighborhood
@@ -58,7 +58,7 @@ def fill(
     one above by `slope` columns: the least that will do unless given, w for one pixel at a time.
 
     Raises `DataError` for images smaller than the neighborhood, `ConfigError` for a mask or noise that does
-    not fit them, `ModelError` where the drawn pixels are not finite.
+    not fit them, `RunawayError` where the drawn pixels are not finite.
     """
     if model.neighborhood.given:
         raise ConfigError("a model of one plane given others draws none: it is for scoring and compressing colour")
@@ -97,7 +97,7 @@ def fill(
                 progress(done, len(order.steps))
     drawn = frontier.images()
     if not drawn.isfinite().all():
-        raise ModelError(
+        raise RunawayError(
             "drawing led to pixels that are NaN or infinite: the model was not trained to the end,"
             " or the image that it continues has such pixels"
         )
