@@ -70,6 +70,7 @@ def test_settings_that_make_no_sense(ride, model: Path, photos: Path, tmp_path: 
         (("sample", model, "--threads", "0", *out), "--threads"),
         (("sample", model, "--seed", "-1", *out), "--seed"),
         (("evaluate", model, photos, "--limit", "0"), "--limit"),
+        (("texture", photos / "a.png", "--given", "1", "--out", tmp_path / "run"), "--given"),
         (("train", photos, "--limit", "0", "--out", tmp_path / "run"), "--limit"),
         (("train", photos, "--valid", "3", "--patch", "8", "--out", tmp_path / "run"), "--valid"),
         (("train", photos, "--valid", "1", "--valid-data", photos, "--out", tmp_path / "run"), "--valid"),

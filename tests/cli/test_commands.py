@@ -10,28 +10,34 @@ import pytest
 from PIL import Image
 from tests.cli.conftest import complaint, run_apart, shape_of, typed
 
+from ride.cli.main import COMMANDS
 from ride.cli.sample import Command as Sample
 from ride.data import DeadLeaves, Leaves, open_pictures, sources
-from ride.models.files import load
+from ride.models.files import load, load_card
+from ride.training import presets
 
 
 def test_alone_it_tells_a_newcomer_what_to_type(ride):
     for words in ((), ("--help",), ("-h",), ("help",)):
         ran = ride(*words)
         assert ran.status == 0
-        for command in ("demo", "evaluate", "sample", "train", "deadleaves", "models", "reproduce", "texture"):
+        for command in COMMANDS:
             assert f"ride {command}" in ran.out or command in ran.out.split("usage")[1]
     assert ride("--version").out.startswith("ride 0")
 
 
-@pytest.mark.parametrize(
-    "command", ["demo", "evaluate", "sample", "train", "deadleaves", "models", "reproduce", "texture"]
-)
-def test_every_command_explains_itself(ride, command: str):
+SEEDED = {"deadleaves", "quantize"}
+COMPUTING = {"demo", "evaluate", "sample", "train", "reproduce", "texture", "inpaint"}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself_and_has_no_options_without_effect(ride, command: str):
     ran = ride(command, "--help")
     assert ran.status == 0
-    for option in ("--seed", "--device", "--threads", "--quiet", "--json"):
+    for option in ("--threads", "--quiet", "--json"):
         assert option in ran.out
+    assert ("--seed" in ran.out) == (command in SEEDED | COMPUTING)
+    assert ("--device" in ran.out) == (command in COMPUTING)
 
 
 def test_evaluate_prints_one_json_object_and_nothing_else(model: Path, photos: Path):
@@ -106,6 +112,16 @@ def test_train_goes_on_with_a_model(ride, model: Path, photos: Path, tmp_path: P
     assert (ran.status, ran.err) == (0, "")
     config, before = load(run).config, load(model).config
     assert (config.largest_memory, replace(config, largest_memory=None)) == (0.5, before)
+
+
+def test_train_may_leave_idle_components_alone(ride, photos: Path, tmp_path: Path):
+    short = ("--length", "0.001", "--patch", "10", "--valid", "1", "--hidden", "2", "--components", "2")
+    fits = []
+    for name, words in (("plain", ()), ("idle", ("--leave-idle",))):
+        assert ride("train", photos, "--out", tmp_path / name, *short, *words).status == 0
+        fits.append(load_card(tmp_path / name)["fit"])
+    assert fits[0]["revive"] == presets.REVIVE
+    assert fits[1] == {**fits[0], "revive": None}
 
 
 def test_train_and_evaluate_know_dead_leaves_apart(ride, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -54,8 +54,10 @@ def test_colour_with_models_of_ones_own(ride: Ride, model: Path, tmp_path: Path)
     for given in (1, 2):
         words = ("--given", given, "--hidden", 3, "--components", 2, "--scales", 2, "--features", 2)
         run = tmp_path / f"given{given}"
-        short = ("--patch", 8, "--length", 0.001, "--valid", 1, "--halves", "--json")
-        trained = ride("train", folder, *words, *short, "--out", run)
+        short = ("--patch", 8, "--length", 0.001, "--valid", 1, "--halves", "--out", run)
+        trained = ride("train", folder, *words, *short)
+        assert "ride quantize" in trained.out
+        trained = ride("train", folder, *words, *short, "--json")
         assert trained.status == 0
         assert [json.loads(trained.out)[part] for part in ("images", "held_out")] == [10, 5]
         ran = ride("evaluate", run, folder)

@@ -1,6 +1,7 @@
 """`ride inpaint`, as a person types it."""
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -188,6 +189,22 @@ def test_an_interrupt_before_anything_was_written_says_so(
     ran = ride("inpaint", model, photo, "--mask", mask, "--out", "out.png", *words)
     assert (ran.status, ran.out) == (130, "")
     assert ran.err == f"ride: interrupted: no picture was written; the same command starts again{hint}\n"
+
+
+def test_without_matplotlib_there_is_no_overview(
+    ride: Ride, model: Path, photo: Path, mask: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    out, overview = tmp_path / "out.png", tmp_path / "out-all.png"
+    ran = ride("inpaint", model, photo, "--mask", mask, "--sweeps", 1, "--out", out)
+    assert ran.status == 0
+    assert ran.err.startswith(f"ride: note: {overview} is not written: it needs matplotlib")
+    assert out.exists()
+    assert not overview.exists()
+    assert str(overview) not in ran.out
+    maps = tmp_path / "maps"
+    assert "--maps needs matplotlib" in complaint(ride("evaluate", model, photo, "--maps", maps))
+    assert not maps.exists()
 
 
 def test_bad_input_is_one_line(ride: Ride, model: Path, photo: Path, mask: Path, tmp_path: Path):

@@ -21,7 +21,7 @@ SUFFIX = ".ride"
 class Command(Together):
     """Compress images without loss: photographs of 8 bits in gray or colour, most of them in fewer bytes than JPEG XL.
 
-    Each IMAGE becomes IMAGE.ride beside it, or in the folder --out; the image itself is left alone. What is written
+    Each NAME.png becomes NAME.ride beside it, or in the folder --out; the image itself is left alone. What is written
     has been decompressed and compared first. Many images are faster than one by one; files that cannot be compressed
     are named, and the others are. Only pixels are kept, upright: no metadata, colour profile or resolution. A file of
     which something else would be lost, such as several images, more bits or other colours than gray and RGB, is
@@ -33,14 +33,14 @@ class Command(Together):
     out: Annotated[Path | None, arg(aliases=["-o"])] = None
     """File to write, .ride, for a single image; or a folder that exists."""
     model: str = "bsds300"
-    """The integer model: a bundled name or a file that `ride quantize` has made. Decompressing needs the same."""
+    """The integer model: bsds300, bsds300-fast or a file of `ride quantize`. Decompressing needs the same."""
     tile: int = 512
     """Side of the tiles, 16 to 1024, which are coded independently: damage to a file costs the tile that it hits."""
     turns: int = 1
     """Try each tile in so many of the 8 ways to flip and transpose it, and keep the shortest: 8 takes about 8 times as
     long to compress and no longer to decompress, and gains little on most images."""
     verify: bool = True
-    """Decompress and compare before writing (--no-verify saves the time)."""
+    """Before a file is written it is decompressed and compared; --no-verify saves the time."""
     force: bool = False
     """Overwrite files that exist."""
 

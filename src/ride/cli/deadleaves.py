@@ -9,7 +9,7 @@ from PIL import Image
 from tyro.conf import Positional, arg
 
 from ride.atomic import replacing
-from ride.cli.options import Options
+from ride.cli.seeded import Seeded
 from ride.cli.size import Size, rows_and_columns
 from ride.data import DeadLeaves, Leaves
 from ride.errors import ConfigError, OutputError
@@ -20,7 +20,7 @@ SETTINGS = "deadleaves.json"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Command(Options):
+class Command(Seeded):
     """Write images of dead leaves, disks that occlude each other, as 8-bit gray PNGs.
 
     Image k depends on the seed, the part and k only. `ride train deadleaves` and `ride evaluate deadleaves` make

@@ -4,14 +4,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ride.cli.options import Options, output_directory
+from ride.cli.computing import Computing
+from ride.cli.options import output_directory
 
 if TYPE_CHECKING:
     from ride.experiments.demo import Demonstration
 
 
 @dataclass(frozen=True, kw_only=True)
-class Command(Options):
+class Command(Computing):
     """See all of it work, in a few minutes on two cores.
 
     Fits a small RIDE and an MCGSM to dead leaves and compares them with a histogram of single pixels; then
@@ -24,7 +25,7 @@ class Command(Options):
 
     def run(self) -> None:
         """Train, score, draw, print."""
-        device = self.start()
+        device = self.find_device()
         folder = output_directory(self.out)
 
         from ride.experiments.demo import demonstrate

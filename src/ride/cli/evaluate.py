@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from tyro.conf import Positional, arg
 
-from ride.cli.options import Options, UsageError, output_directory
+from ride.cli.computing import Computing
+from ride.cli.options import UsageError, output_directory
+from ride.errors import ConfigError
 from ride.wording import counted
 
 if TYPE_CHECKING:
@@ -21,12 +23,12 @@ LEAST_RATE = -2
 
 
 @dataclass(frozen=True, kw_only=True)
-class Command(Options):
+class Command(Computing):
     """Score images: their log-likelihood under a model in bits per pixel. More is better.
 
     DATA is a folder, a glob in quotes, one image, an .npy or .npz, or `deadleaves`: 100 test images, none of
     which is among the 900 for training. MODEL is a bundled name (`ride models` lists them), a run directory or
-    a .safetensors file; without it the bundled model bsds300 is used.
+    a .safetensors file; without it the bundled model bsds300 is used. Colour becomes gray for a model of gray images.
 
     An 8-bit image of r bit/px can be stored without loss in 8 - r bits a pixel by a code built on the
     model. Images of any size are scored exactly and in bounded memory. `torchrun --nproc-per-node N -m ride evaluate`
@@ -51,14 +53,16 @@ class Command(Options):
         """Score, draw, print."""
         if len(self.sources) not in (1, 2):
             raise UsageError(f"ride evaluate takes [MODEL] DATA, not {len(self.sources)} arguments: quote a glob")
-        device = self.start()
+        device = self.find_device()
         name, source = self.sources if len(self.sources) == 2 else ("bsds300", self.sources[0])
 
         from ride import ranks
         from ride.evaluation import evaluate
-        from ride.experiments.pictures import Panel, draw
+        from ride.experiments.pictures import NEEDED, Panel, can_draw, draw
         from ride.models.files import load
 
+        if self.maps and not can_draw():
+            raise ConfigError(f"--maps {NEEDED}")
         model = load(name).to(device)
         pictures = self.open_planes(
             source, model.config, limit=self.limit, skip_unreadable=self.skip_unreadable, part="test"

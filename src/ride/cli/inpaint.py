@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, arg
 
-from ride.cli.options import Options, UsageError, output_file
+from ride.cli.computing import Computing
+from ride.cli.options import UsageError, output_file
 from ride.errors import ConfigError, DataError
 from ride.wording import counted
 
@@ -27,7 +28,7 @@ EVERY_STEPS = 50
 
 
 @dataclass(frozen=True, kw_only=True)
-class Command(Options):
+class Command(Computing):
     """Fill the holes of an image by samples from the posterior of a model: what else could have been there?
 
     Not the smoothest picture but draws that look like the model's images, their mean, and how uncertain each pixel is.
@@ -43,7 +44,8 @@ class Command(Options):
     mask: Path
     """An image of the same size: white, or any value but 0, where pixels are missing."""
     out: Path = Path("inpainted.png")
-    """Where to write one draw: .png (8 bits) or .npy. Beside it: NAME-mean, NAME-std and the overview NAME-all.png."""
+    """Where to write one draw: .png (8 bits) or .npy. Beside it: NAME-mean, NAME-std and, by matplotlib, the overview
+    NAME-all.png."""
     sweeps: int = 100
     """Updates of each 5 x 5 block of missing pixels."""
     chains: int = 1
@@ -65,7 +67,7 @@ class Command(Options):
         """Read, fill, write."""
         if len(self.sources) not in (1, 2):
             raise UsageError(f"ride inpaint takes [MODEL] IMAGE, not {len(self.sources)} arguments")
-        device = self.start()
+        device = self.find_device()
         out = output_file(self.out, (".png", ".npy"))
         if self.chains < 1:
             raise ConfigError(f"--chains must be at least 1, not {self.chains}")
@@ -196,8 +198,12 @@ class Command(Options):
 
     def _overview(self, result: "Inpainting", out: Path) -> list[Path]:
         """Draw all side by side, where that can be drawn."""
-        from ride.experiments.pictures import Panel, draw
+        from ride.experiments.pictures import NEEDED, Panel, can_draw, draw
 
+        path = out.with_name(f"{out.stem}-all.png")
+        if not can_draw():
+            print(f"ride: note: {path} is not written: it {NEEDED}", file=sys.stderr)
+            return []
         if result.image.ndim == 3 and result.image.shape[2] not in (1, 3):
             return []
         given = result.image.clone()
@@ -209,7 +215,6 @@ class Command(Options):
             Panel("mean", result.mean),
             Panel("standard deviation", std, deviation=True),
         ]
-        path = out.with_name(f"{out.stem}-all.png")
         draw(path, [panels])
         return [path]
 

@@ -6,11 +6,12 @@ from typing import Annotated, Any
 
 from tyro.conf import Positional, arg
 
-from ride.cli.options import Options, output_file
+from ride.cli.options import output_file
+from ride.cli.seeded import Seeded
 
 
 @dataclass(frozen=True, kw_only=True)
-class Command(Options):
+class Command(Seeded):
     """Make the integer model of a trained one, for `ride compress`.
 
     Its arithmetic has one answer on every machine, so that what one has compressed another can decompress. Files name

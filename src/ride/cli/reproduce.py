@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, arg
 
-from ride.cli.options import Options, output_directory
+from ride.cli.computing import Computing
+from ride.cli.options import output_directory
 from ride.errors import ConfigError, RideError
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Command(Options):
+class Command(Computing):
     """Reproduce a table or figure of the paper, from raw images to a report with the paper's figures beside ours.
 
     `table1`, `recipes` and `codecs` are BSDS300: `--data` names a folder with `train` and `test` in it. `table2` is
@@ -46,7 +47,7 @@ class Command(Options):
 
     def run(self) -> None:
         """Run the rows, write the report and print the table."""
-        device = self.start()
+        device = self.find_device()
         if self.budget is not None and not self.budget > 0:
             raise ConfigError(f"--budget must be more than 0 minutes, not {self.budget}")
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, arg
 
-from ride.cli.options import Options, output_file
+from ride.cli.computing import Computing
+from ride.cli.options import output_file
 from ride.cli.size import Size, rows_and_columns
 from ride.errors import ConfigError
 
@@ -18,7 +19,7 @@ BORDER_IMAGES, BORDER_PIXELS = 100, 100_000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Command(Options):
+class Command(Computing):
     """Draw images from a model, one pixel given those before it: texture synthesis.
 
     The pixels are drawn in the order in which several can be drawn at once, from exactly the distribution
@@ -41,7 +42,7 @@ class Command(Options):
 
     def run(self) -> None:
         """Draw and write."""
-        device = self.start()
+        device = self.find_device()
         out = output_file(self.out, (".png", ".npy"))
         height, width = rows_and_columns(self.size)
         if self.count < 1:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, arg
 
-from ride.cli.options import Options
+from ride.cli.computing import Computing
 from ride.cli.size import Size, rows_and_columns
 from ride.errors import ConfigError
 from ride.models.ride import RIDEConfig
@@ -23,7 +23,7 @@ RESULTS = "results.json"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Command(Options):
+class Command(Computing):
     """Learn one texture and draw more of it.
 
     The image is split into 4 x 4 regions (3 x 3 or 2 x 2 if it is small), of which the seed chooses one to test
@@ -45,8 +45,10 @@ class Command(Options):
 
     def run(self) -> None:
         """Learn, score, draw, compare."""
-        device = self.start()
+        device = self.find_device()
         height, width = rows_and_columns(self.size)
+        if self.model.given:
+            raise ConfigError("--given is for one plane of images in colour: leave it out, or give --channels 3")
 
         from ride.experiments.texture import learn_texture
 

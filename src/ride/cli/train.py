@@ -9,7 +9,9 @@ from typing import Annotated, ClassVar, Literal
 import torch
 from tyro.conf import Positional, arg
 
-from ride.cli.options import Options, files_channels, output_directory, planes
+from ride.cli.computing import Computing
+from ride.cli.options import output_directory
+from ride.cli.seeded import files_channels, planes
 from ride.data import Picture, WithHalves, hold_out
 from ride.errors import ConfigError
 from ride.models.files import RUN_MODEL, load
@@ -23,7 +25,7 @@ CONTINUATIONS = ("again", "onward")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Command(Options):
+class Command(Computing):
     """Fit a model to images, in stages of growing patches, and keep the one that was best on held-out images.
 
     DATA is a folder, a glob in quotes, one image, an .npy or .npz, or `deadleaves`. The run writes its
@@ -57,13 +59,15 @@ class Command(Options):
     halves: bool = False
     """Use each image at half its size too: four times, as means of 2 x 2 pixels. What a camera or a JPEG file has
     blurred, as are the colours of most, is sharp there."""
+    leave_idle: bool = False
+    """Leave components of the MCGSM that fall idle as they are; `default` and `again` put them to work again."""
     skip_unreadable: bool = False
     """Go on, with a note, where an image cannot be read."""
     model: Annotated[RIDEConfig, arg(name="")] = field(default_factory=RIDEConfig)
 
     def run(self) -> None:
         """Train, or go on training."""
-        device = self.start()
+        device = self.find_device()
         if self.valid is not None and self.valid_data is not None:
             raise ConfigError("--valid and --valid-data exclude each other: give one of them")
         start = load(self.start_from) if self.start_from else None
@@ -95,7 +99,8 @@ class Command(Options):
         scored = counted(len(held_out), "held-out image") if held_out else "training patches"
         work = f"{counted(result.stages, 'stage')}, {result.seconds / 60:.1f} minutes"
         self.say(f"wrote {file}: {bits:.3f} bit/px on {scored}, {work}")
-        self.say(f"next: ride evaluate {self.out} DATA      ride sample {self.out}")
+        then = "ride quantize MODEL --colours RED BLUE --out FILE" if sizes.given else f"ride sample {self.out}"
+        self.say(f"next: ride evaluate {self.out} DATA      {then}")
         self.give(
             {
                 "written": str(file),
@@ -131,6 +136,8 @@ class Command(Options):
         config = replace(PRESETS[self.preset](layers), seed=self.seed)
         if self.length != 1.0:
             config = config.scaled(self.length)
+        if self.leave_idle:
+            config = replace(config, revive=None)
         if self.patch is not None:
             stages = (replace(stage, patch=min(stage.patch, self.patch)) for stage in config.stages)
             config = replace(config, stages=tuple(stages))

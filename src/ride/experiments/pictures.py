@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from ride.errors import ConfigError
 
 INCHES_A_PANEL = 3.0
 COLOURS = "magma"
+NEEDED = "needs matplotlib: pip install 'ride-density[plots]'"
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,11 @@ class Panel:
     deviation: bool = False
 
 
+def can_draw() -> bool:
+    """Whether `draw` has what it needs."""
+    return find_spec("matplotlib") is not None
+
+
 def draw(path: Path, rows: Sequence[Sequence[Panel]]) -> None:
     """Draw rows of panels into one picture; a map has a colour bar, bright where the model was surprised or is unsure.
 
@@ -37,7 +44,7 @@ def draw(path: Path, rows: Sequence[Sequence[Panel]]) -> None:
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise ConfigError("drawing needs matplotlib: pip install 'ride-density[plots]'") from error
+        raise ConfigError(f"drawing {NEEDED}") from error
     columns = max(len(row) for row in rows)
     figure = Figure((INCHES_A_PANEL * columns, 1.12 * INCHES_A_PANEL * len(rows)), dpi=110, layout="compressed")
     axes = figure.subplots(len(rows), columns, squeeze=False)
