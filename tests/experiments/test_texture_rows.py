@@ -77,6 +77,18 @@ def _one_step(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(texture_rows, "STEPS", 1)
 
 
+def test_black_margins_of_a_scan_are_cut_off_and_its_figures_are_others(data: Path, tmp_path: Path):
+    with Image.open(data / "D104.png") as image:
+        pixels = np.asarray(image)
+    Image.fromarray(np.pad(pixels, ((0, 2), (1, 0)))).save(tmp_path / "D104.png")
+    shutil.copy(data / "D52.png", tmp_path)
+    plain, padded = setting(data, tmp_path), setting(tmp_path, tmp_path)
+    assert np.array_equal(padded.source.plate("D104").pixels, pixels)
+    for plate, alike in (("D104", False), ("D52", True)):
+        row = OriginalRow("original", f"{plate.lower()}-original", plate=plate)
+        assert (row.identity(plain) == row.identity(padded)) == alike
+
+
 def test_all_textures_that_are_there_are_run_and_no_others(done: Setting):
     found = results(small_table(), done)
     assert {key.split("-")[0] for key in found} == {"d104", "d52"}

@@ -15,8 +15,9 @@ class Command(Seeded):
     """Make the integer model of a trained one, for `ride compress`.
 
     Its arithmetic has one answer on every machine, so that what one has compressed another can decompress. Files name
-    the model they were compressed with: keep it as long as them. A model of gray images with one spatial LSTM or more;
-    with --colours images in colour are compressed with two models more.
+    the model they were compressed with: keep it as long as them. A model of gray images with one spatial LSTM or more,
+    neither extended nor with means or full matrices; with --colours images in colour are compressed with two models
+    more.
     """
 
     model: Annotated[Positional[str], arg(metavar="MODEL")]

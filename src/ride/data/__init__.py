@@ -1,6 +1,6 @@
 """Images: where they come from, dequantisation, random crops and tiles, dead leaves."""
 
-from ride.data.brodatz import find_plate, open_plate
+from ride.data.brodatz import find_plate, open_plate, without_margins
 from ride.data.crops import CropSampler
 from ride.data.deadleaves import DeadLeaves, Leaves
 from ride.data.dequantize import dequantize
@@ -36,4 +36,5 @@ __all__ = [
     "open_van_hateren",
     "seeded",
     "split_regions",
+    "without_margins",
 ]

@@ -1,7 +1,10 @@
 """The plates of Brodatz's album of textures, found by their numbers in a folder of files."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from ride.data.files import readable
 from ride.data.picture import Picture
@@ -35,3 +38,12 @@ def open_plate(folder: Path, plate: str) -> Picture:
     if path is None:
         raise ConfigError(f"the folder {folder} has no plate {plate}: name its file {plate}.gif or {plate}.png")
     return open_pictures(path)[0]
+
+
+def without_margins(picture: Picture) -> Picture:
+    """The picture without the rows and columns at its edges that are all black, which some scans have."""
+    lit = (picture.pixels != 0).reshape(*picture.pixels.shape[:2], -1).any(2)
+    if not lit.any():
+        return picture
+    (top, bottom), (left, right) = (np.flatnonzero(lit.any(axis))[[0, -1]] for axis in (1, 0))
+    return replace(picture, pixels=picture.pixels[top : bottom + 1, left : right + 1])

@@ -63,7 +63,8 @@ TABLE = Table(
     (*(line(plate) for plate in PLATES), *VARIANTS),
     (
         "**Images.** Plates of Brodatz's album as published by Randen, 640 x 640 pixels; D12, which is not among "
-        "them, is the scan of 512 x 512 pixels of the USC-SIPI database. The paper prints no figures, only pictures.",
+        "them, is the scan of 512 x 512 pixels of the USC-SIPI database. Black rows and columns at the edges of a "
+        "scan, of which D12's has two, are cut off. The paper prints no figures, only pictures.",
         "**Split.** 4 x 4 regions, of which the seed chooses one to test on; the models see the other fifteen. No "
         "patch crosses into the test region, and no decision is taken by it: the last model of a fit is the one "
         "that counts. D12 has so few pixels that one of the training regions, held out from two first fits, chooses "

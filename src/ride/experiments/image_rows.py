@@ -141,7 +141,7 @@ class ImageRow(Row):
         """Put the measured rate on the card of the model."""
         path = folder / RUN_MODEL
         card = {
-            "made": f"by ride reproduce, {setting.source.kind}, row {self.key}",
+            "made": f"by ride reproduce, on {setting.source.kind}, row {self.key}",
             "training_images": f"all but {setting.source.held_out} held out for validation",
             **({"went_on_from": f"row {self.start.key}"} if self.start else {}),
             "unit": "bits per pixel of the full range",

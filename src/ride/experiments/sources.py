@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 
-from ride.data import Picture, open_pictures, open_plate, open_van_hateren
+from ride.data import Picture, open_pictures, open_plate, open_van_hateren, without_margins
 from ride.data.deadleaves import Leaves
 from ride.data.sources import image_files
 from ride.data.vanhateren import BORDER, LOG_UNIT, RANGE, SATURATED, TEST_EVERY, LogIntensities
@@ -101,14 +101,23 @@ class Source:
         return [" ".join([f"**At hand**: {counts}.", *(f"Left out: {reason}." for reason in left_out)])]
 
     def plate(self, name: str) -> Picture:
-        """A texture of Brodatz.
+        """A texture of Brodatz without black margins.
 
         Raises:
             ConfigError: it is not there.
             DataError: it cannot be read.
         """
-        assert self.data is not None
-        return open_plate(self.data, name)
+        return without_margins(self._scan(name))
+
+    def has_margins(self, name: str) -> bool:
+        """Whether something of the scan is left out of `plate`.
+
+        Raises:
+            ConfigError: it is not there.
+            DataError: it cannot be read.
+        """
+        scan = self._scan(name)
+        return without_margins(scan).pixels.size < scan.pixels.size
 
     def shift(self, training: Sequence[Picture]) -> float:
         """What is added to a rate in the full range, in bit/px, for one in the unit of the paper's table.
@@ -119,6 +128,10 @@ class Source:
         if self.kind == "deadleaves":
             return math.log2(deviation(training))
         return math.log2(LOG_UNIT) if self.kind == "vanhateren" else 0.0
+
+    def _scan(self, name: str) -> Picture:
+        assert self.data is not None
+        return open_plate(self.data, name)
 
     def _open(self, part: Literal["train", "test"], channels: int = 1) -> Sequence[Picture]:
         if self.kind == "deadleaves":

@@ -51,7 +51,8 @@ class TextureRow(Row):
 
     def settings(self, setting: Setting) -> Any:
         """The plate, the statistics, and what the row itself adds."""
-        return [self.plate, self.own_settings(setting), PIECE, STATISTICS, setting.seed]
+        cut = [] if self.lacks(setting) or not setting.source.has_margins(self.plate) else ["without margins"]
+        return [self.plate, self.own_settings(setting), PIECE, STATISTICS, setting.seed, *cut]
 
     @abstractmethod
     def own_settings(self, setting: Setting) -> Any:
