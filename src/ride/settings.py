@@ -22,11 +22,11 @@ def claim(file: Path, settings: dict[str, Any], what: str) -> None:
     """
     settings = json.loads(json.dumps(settings))
     directory = file.parent
+    make_directory(directory, what)
     try:
-        directory.mkdir(parents=True, exist_ok=True)
         old = file.read_bytes() if file.exists() else None
     except OSError as error:
-        raise OutputError(f"cannot use the directory {directory} for {what}: {error.strerror}") from error
+        raise _unusable(directory, what, error) from error
     if old is None:
         write_bytes(file, json.dumps(settings, indent=1).encode())
         return
@@ -37,6 +37,22 @@ def claim(file: Path, settings: dict[str, Any], what: str) -> None:
     if not isinstance(before, dict):
         raise ConfigError(f"{file} is damaged: give another directory")
     _refuse_other(directory, before, settings, what)
+
+
+def make_directory(directory: Path, what: str) -> None:
+    """Make a directory for this, say `a run`, if it is not there.
+
+    Raises:
+        OutputError: it cannot be made.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unusable(directory, what, error) from error
+
+
+def _unusable(directory: Path, what: str, error: OSError) -> OutputError:
+    return OutputError(f"cannot use the directory {directory} for {what}: {error.strerror}")
 
 
 def _refuse_other(directory: Path, old: dict[str, Any], new: dict[str, Any], what: str) -> None:

@@ -37,7 +37,7 @@ def test_data_that_cannot_be_used(ride, model: Path, photos: Path, tmp_path: Pat
         assert f"{name}.npy" in complaint(ride("evaluate", model, tmp_path / f"{name}.npy"))
     np.save(tmp_path / "small.npy", np.full((2, 12), 7, dtype=np.uint8))
     assert "small.npy" in complaint(ride("evaluate", model, tmp_path / "small.npy"))
-    assert "tile of 64" in complaint(ride("evaluate", model, photos, "--tile", "64"))
+    assert "64 x 64 or more are needed" in complaint(ride("evaluate", model, photos, "--tile", "64"))
 
 
 def test_models_that_cannot_be_trusted(ride, model: Path, photos: Path, tmp_path: Path):
@@ -69,11 +69,18 @@ def test_settings_that_make_no_sense(ride, model: Path, photos: Path, tmp_path: 
         (("sample", model, "--device", "abacus", *out), "--device"),
         (("sample", model, "--threads", "0", *out), "--threads"),
         (("sample", model, "--seed", "-1", *out), "--seed"),
+        (("sample", model, "--seed", str(2**63), *out), "--seed"),
+        (("sample", model, "--threads", "99999999999", *out), "--threads"),
+        (("sample", model, "--count", "99999999999999", *out), "--count"),
         (("evaluate", model, photos, "--limit", "0"), "--limit"),
         (("texture", photos / "a.png", "--given", "1", "--out", tmp_path / "run"), "--given"),
         (("train", photos, "--limit", "0", "--out", tmp_path / "run"), "--limit"),
         (("train", photos, "--valid", "3", "--patch", "8", "--out", tmp_path / "run"), "--valid"),
         (("train", photos, "--valid", "1", "--valid-data", photos, "--out", tmp_path / "run"), "--valid"),
+        (("train", photos, "--valid-data", photos, "--out", tmp_path / "run"), "--valid-data"),
+        (("train", photos, "--length", "1e306", "--out", tmp_path / "run"), "length"),
+        (("reproduce", "table3", "--length", "0", "--out", tmp_path / "run"), "length"),
+        (("reproduce", "figure3", "--data", photos, "--out", tmp_path / "run"), "none of D104, D34"),
         (("train", photos, "--length", "0", "--out", tmp_path / "run"), "length"),
         (("train", photos, "--hidden", "0", "--out", tmp_path / "run"), "hidden"),
         (("train", photos, "--largest-memory", "0", "--out", tmp_path / "run"), "largest_memory"),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from tests.cli.conftest import complaint, run_apart, shape_of, typed
 
@@ -114,6 +115,29 @@ def test_train_goes_on_with_a_model(ride, model: Path, photos: Path, tmp_path: P
     assert (config.largest_memory, replace(config, largest_memory=None)) == (0.5, before)
 
 
+def test_a_model_that_was_taken_away_is_written_again(ride, photos: Path, tmp_path: Path):
+    words = ("train", photos, "--out", tmp_path / "run", "--length", "0.001", "--patch", "10", "--hidden", "2")
+    assert ride(*words).status == 0
+    before = load(tmp_path / "run")
+    (tmp_path / "run" / "model.safetensors").unlink()
+    assert ride(*words).status == 0
+    after = load(tmp_path / "run")
+    assert all(torch.equal(value, after.state_dict()[name]) for name, value in before.state_dict().items())
+
+
+def test_images_too_small_to_score_are_left_out_if_told_to(
+    ride, model: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
+):
+    Image.new("L", (40, 8)).save(photos / "small.png")
+    monkeypatch.setattr("ride.evaluation.evaluate", lambda *args, **words: pytest.fail("it was scored before"))
+    told = complaint(ride("evaluate", model, photos, "--tile", "9"))
+    assert "small.png has 8 x 40 pixels where 9 x 9 or more are needed" in told
+    monkeypatch.undo()
+    ran = ride("evaluate", model, photos, "--tile", "9", "--skip-unreadable", "--json")
+    assert json.loads(ran.out)["images"] == 3
+    assert "small.png" in ran.err
+
+
 def test_train_may_leave_idle_components_alone(ride, photos: Path, tmp_path: Path):
     short = ("--length", "0.001", "--patch", "10", "--valid", "1", "--hidden", "2", "--components", "2")
     fits = []
@@ -135,10 +159,10 @@ def test_train_and_evaluate_know_dead_leaves_apart(ride, model: Path, tmp_path: 
     monkeypatch.setattr(sources, "DeadLeaves", Few)
     short = ("--length", "0.001", "--patch", "16", "--hidden", "2", "--components", "2", "--features", "2")
     run = tmp_path / "run"
-    assert ride("train", "deadleaves", "--out", run, *short, "--valid-data", "deadleaves").status == 0
+    assert ride("train", "deadleaves", "--out", run, *short).status == 0
     ran = ride("evaluate", run, "deadleaves", "--json")
     assert json.loads(ran.out)["images"] == 3
-    assert opened == ["train", "train", "test"]
+    assert opened == ["train", "test"]
 
 
 def test_deadleaves_writes_images(ride, tmp_path: Path):

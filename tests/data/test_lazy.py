@@ -3,6 +3,7 @@
 import pytest
 
 from ride.data import DeadLeaves, hold_out
+from ride.errors import DataError
 
 
 def test_images_held_out_are_made_one_by_one():
@@ -16,3 +17,5 @@ def test_images_held_out_are_made_one_by_one():
     assert [picture.name for picture in training[1:3]] == names[1:3]
     with pytest.raises(IndexError):
         held_out[2]
+    with pytest.raises(DataError, match="of 6 images 6 are to be held out"):
+        hold_out(leaves, 6, seed=0)

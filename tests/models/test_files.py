@@ -167,6 +167,9 @@ def test_other_files_are_refused(tmp_path, path):
         (lambda texts, tensors: texts.update(config='{"wings": 2}'), "cannot read: wings"),
         (lambda texts, tensors: texts.update(config='{"hidden": -1}'), "no sense: hidden"),
         (lambda texts, tensors: texts.update(config='{"hidden": "2"}'), "cannot read: hidden"),
+        (lambda texts, tensors: texts.pop("config"), "no config"),
+        (lambda texts, tensors: texts.update(config="[1]"), "no config"),
+        (lambda texts, tensors: texts.update(card="x"), "no card"),
         (lambda texts, tensors: tensors.pop("head.eta"), r"lacks head\.eta"),
         (lambda texts, tensors: tensors.update(tail=torch.zeros(1)), "unknown tail"),
         (

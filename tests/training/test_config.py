@@ -74,5 +74,5 @@ def test_epochs_scale_and_what_is_counted_does_not_vanish():
 
 @pytest.mark.parametrize("factor", [0.0, -1.0, math.nan, math.inf])
 def test_a_length_must_be_positive(factor: float):
-    with pytest.raises(ConfigError, match="positive"):
+    with pytest.raises(ConfigError, match="above 0"):
         ADAM.scaled(factor)

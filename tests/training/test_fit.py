@@ -79,6 +79,11 @@ def test_the_best_model_stays_in_the_model_and_in_the_file(config: FitConfig, sc
     assert card["held_out_bits_per_pixel"] == 2.0 / math.log(2)
 
 
+def test_the_images_to_train_on_are_not_held_out():
+    with pytest.raises(ConfigError, match="held-out images are those to train on"):
+        fit(model_of(), TRAINING, pictures(), ADAM)
+
+
 @pytest.mark.parametrize(("stop", "done", "best"), [(True, 3, 2.0), (False, 4, 3.0)])
 def test_a_run_ends_when_it_gets_worse_if_told_to(stop: bool, done: int, best: float, scores: Any, tmp_path: Path):
     scores(1.0, 2.0, 1.9, 3.0)
@@ -202,7 +207,7 @@ def test_the_users_random_numbers_are_left_alone(config: FitConfig):
 def test_double_precision_and_colour():
     for images in (correlated(3, (12, 12)), correlated(3, (12, 12, 3))):
         model = model_of(channels=1 if images.ndim == 3 else 3).double()
-        fit(model, images, images, replace(ADAM, clip=None))
+        fit(model, images[:2], images[2:], replace(ADAM, clip=None))
         assert model.head.a.dtype == torch.float64
 
 
@@ -300,7 +305,7 @@ def test_the_checkpoint_of_another_run_is_refused_by_name(tmp_path: Path):
         ({"config": replace(ADAM, stages=ADAM.stages[:1])}, r"fit\.stages"),
         ({"model": model_of(hidden=4)}, r"model\.hidden"),
         ({"images": TRAINING[:2]}, r"data\.train"),
-        ({"valid_images": TRAINING}, r"data\.valid"),
+        ({"valid_images": TRAINING[:2]}, r"data\.valid"),
         ({"valid_images": ()}, r"data\.valid"),
     ],
 )

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.at_work import at_work_in
 
-from ride.errors import ConfigError, ModelError, OutputError
+from ride.errors import BusyError, ConfigError, ModelError, OutputError
 from ride.training.run import Run
 
 SETTINGS: dict[str, Any] = {
@@ -49,6 +50,12 @@ def test_damaged_settings_are_refused_by_name(tmp_path: Path, damaged: bytes):
     (tmp_path / "run.json").write_bytes(damaged)
     with pytest.raises(ConfigError, match=r"run\.json is damaged"):
         Run(tmp_path, SETTINGS)
+
+
+def test_a_directory_that_another_process_is_at_work_in_is_not_claimed(tmp_path: Path):
+    with at_work_in(tmp_path), pytest.raises(BusyError):
+        Run(tmp_path, SETTINGS)
+    assert not list(tmp_path.iterdir())
 
 
 def test_lines_after_the_checkpoint_are_forgotten(tmp_path: Path):

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ride.evaluation import Rate
+    from ride.models.neighborhood import Neighborhood
 
 LEAST_RATE = -2
 """Bits per pixel; noise without any structure has 0 under a uniform density."""
@@ -45,7 +46,7 @@ class Command(Computing):
     limit: int | None = None
     """Score the first so many images only."""
     skip_unreadable: bool = False
-    """Go on, with a note, where an image cannot be read."""
+    """Go on, with a note, where an image cannot be read or is too small."""
     maps: Path | None = None
     """Also draw each image beside its map of bits per pixel into this folder."""
 
@@ -65,7 +66,12 @@ class Command(Computing):
             raise ConfigError(f"--maps {NEEDED}")
         model = load(name).to(device)
         pictures = self.open_planes(
-            source, model.config, limit=self.limit, skip_unreadable=self.skip_unreadable, part="test"
+            source,
+            model.config,
+            limit=self.limit,
+            skip_unreadable=self.skip_unreadable,
+            part="test",
+            least=self._least(model.neighborhood),
         )
         folder = output_directory(self.maps) if self.maps else None
         drawn: list[str] = []
@@ -89,7 +95,8 @@ class Command(Computing):
                 progress=progress,
                 each=draw_map if folder else None,
             )
-        self._doubt(rate)
+        if model.config.layers and self.tile is None:
+            self._doubt(rate)
         parts = ranks.gather(drawn)
         # They were dealt out one by one, and so they are collected.
         written = [parts[k % len(parts)][k // len(parts)] for k in range(sum(map(len, parts)))]
@@ -98,14 +105,21 @@ class Command(Computing):
             self.say(f"wrote {path}")
         self.give({**rate.to_json(), "data": source, "written": written})
 
+    def _least(self, neighborhood: "Neighborhood") -> tuple[int, int]:
+        """Rows and columns of the smallest image that can be scored."""
+        if self.tile is not None:
+            return self.tile, self.tile
+        width = neighborhood.width
+        return width if self.ensemble else neighborhood.radius + 1, width
+
     def _doubt(self, rate: "Rate") -> None:
         """Say so where a rate is so low that memory has run away."""
         bad = [picture for picture in rate.pictures if picture.bits_per_pixel < LEAST_RATE]
-        if bad and self.tile is None:
+        if bad:
             first = f"{counted(len(bad), 'image')}, {Path(bad[0].name).name} the first,"
             print(
                 f"ride: note: {first} got a rate below {LEAST_RATE} bit/px, which the mean should not be taken of: "
-                "memory may have run away there; --tile 64 keeps it in bounds",
+                "memory may have run away there, which --tile 64 keeps in bounds where images are that large",
                 file=sys.stderr,
             )
 

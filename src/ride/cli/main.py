@@ -103,7 +103,7 @@ def _run(words: list[str]) -> tuple[int, str]:
     except (MemoryError, RuntimeError) as error:
         if os.environ.get("RIDE_DEBUG") or not _out_of_memory(error):
             raise
-        return _complain("there is not enough memory for this: use smaller or fewer images, or --tile", FAILED)
+        return _complain("there is not enough memory for this: use fewer or smaller images or tiles", FAILED)
     except KeyboardInterrupt:
         return INTERRUPTED, f"ride: interrupted: {command.kept() if command else 'nothing was written'}"
     except SystemExit as stop:

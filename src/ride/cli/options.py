@@ -1,6 +1,7 @@
 """What all commands have in common: their options, and how they speak."""
 
 import json as json_format
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,8 @@ from typing import Any, ClassVar
 
 from ride.errors import ConfigError, OutputError, RideError
 from ride.progress import Progress
+
+MOST_THREADS = 4096
 
 
 class UsageError(RideError):
@@ -43,8 +46,8 @@ class Options:
         Raises `ConfigError` for settings that make no sense.
         """
         if self.threads is not None:
-            if self.threads < 1:
-                raise ConfigError(f"--threads must be at least 1, not {self.threads}")
+            if not 1 <= self.threads <= MOST_THREADS:
+                raise ConfigError(f"--threads must be at least 1 and at most {MOST_THREADS}, not {self.threads}")
             import torch
 
             torch.set_num_threads(self.threads)
@@ -74,7 +77,7 @@ class Options:
 def output_directory(path: Path) -> Path:
     """Make a directory to write into, before any long work is done.
 
-    Raises `OutputError` if it cannot be made.
+    Raises `OutputError` if it cannot be made or written into.
     """
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -82,6 +85,8 @@ def output_directory(path: Path) -> Path:
         raise OutputError(f"{path} is a file where a directory is needed: give another") from error
     except OSError as error:
         raise OutputError(f"cannot make the directory {path}: {error.strerror}") from error
+    if not os.access(path, os.W_OK):
+        raise OutputError(f"cannot write into the directory {path}: permission denied")
     return path
 
 
@@ -89,7 +94,7 @@ def output_file(path: Path, suffixes: tuple[str, ...]) -> Path:
     """Check a file to be written, before any long work is done.
 
     Raises `ConfigError` for a suffix that is not one of those given, `OutputError` if its directory is
-    missing.
+    missing or cannot be written into.
     """
     if path.suffix.lower() not in suffixes:
         raise ConfigError(f"cannot write {path}: its name must end in {' or '.join(suffixes)}")
@@ -97,4 +102,6 @@ def output_file(path: Path, suffixes: tuple[str, ...]) -> Path:
         raise OutputError(f"cannot write {path}: there is no directory {path.parent}")
     if path.is_dir():
         raise OutputError(f"cannot write {path}: it is a directory")
+    if not os.access(path.parent, os.W_OK):
+        raise OutputError(f"cannot write {path}: permission denied")
     return path

@@ -51,6 +51,9 @@ class Command(Computing):
         if self.budget is not None and not self.budget > 0:
             raise ConfigError(f"--budget must be more than 0 minutes, not {self.budget}")
 
+        from ride.training.config import check_length
+
+        check_length(self.length)
         from ride.experiments.blocks import around_block
         from ride.experiments.catalogue import TABLES
         from ride.experiments.report import write_known

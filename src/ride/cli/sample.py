@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 BORDER_IMAGES, BORDER_PIXELS = 100, 100_000
 """Enough to know the distribution of a single pixel."""
+MOST_PIXELS = 2**32
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +48,8 @@ class Command(Computing):
         height, width = rows_and_columns(self.size)
         if self.count < 1:
             raise ConfigError(f"--count must be at least 1, not {self.count}")
+        if self.count * height * width > MOST_PIXELS:
+            raise ConfigError(f"--count and --size are more than {MOST_PIXELS:,} pixels: draw fewer at a time")
         if self.bounds is not None and not self.bounds[0] < self.bounds[1]:
             raise ConfigError(f"--bounds takes the lower bound and then the upper one, not {self.bounds}")
 

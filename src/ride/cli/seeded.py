@@ -27,8 +27,8 @@ class Seeded(Options):
 
         Raises `ConfigError` for settings that make no sense.
         """
-        if self.seed < 0:
-            raise ConfigError(f"--seed must be 0 or more, not {self.seed}")
+        if not 0 <= self.seed < 2**63:
+            raise ConfigError(f"--seed must be 0 or more and less than 2^63, not {self.seed}")
         super().start()
 
     def open_pictures(
@@ -39,6 +39,7 @@ class Seeded(Options):
         limit: int | None = None,
         skip_unreadable: bool = False,
         part: Literal["train", "test"] = "train",
+        least: tuple[int, int] = (1, 1),
     ) -> "Sequence[Picture]":
         """Images as of `ride.data.open_pictures`, read under a bar; what is skipped is told on standard error.
 
@@ -56,6 +57,7 @@ class Seeded(Options):
                 limit=limit,
                 seed=self.seed,
                 part=part,
+                least=least,
                 progress=progress,
             )
         for reason in pictures.skipped:

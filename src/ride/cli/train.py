@@ -30,7 +30,7 @@ class Command(Computing):
 
     DATA is a folder, a glob in quotes, one image, an .npy or .npz, or `deadleaves`. The run writes its
     settings, a log in JSON lines, checkpoints and its best model into the folder OUT. Interrupt it at will:
-    the same command goes on where it was, with as many threads to the same model bit for bit.
+    the same command goes on where it was, with as many threads to the same parameters bit for bit.
     `torchrun --nproc-per-node N -m ride train` divides the work over N processes.
     """
 
@@ -70,6 +70,10 @@ class Command(Computing):
         device = self.find_device()
         if self.valid is not None and self.valid_data is not None:
             raise ConfigError("--valid and --valid-data exclude each other: give one of them")
+        if self.valid_data == self.data:
+            raise ConfigError(
+                "--valid-data names the images to train on: leave it out, and a tenth of them is held out"
+            )
         start = load(self.start_from) if self.start_from else None
         sizes = self._sizes(start)
         config = self._config(sizes.layers)

@@ -32,8 +32,10 @@ class Pictures(LazyPictures):
         channels: int,
         skip_unreadable: bool,
         limit: int | None,
+        least: tuple[int, int],
         progress: Progress | None,
     ) -> None:
+        self._least = least
         self.skipped: list[str] = []
         self._skip = skip_unreadable
         self._readers: list[Reader] = []
@@ -60,7 +62,10 @@ class Pictures(LazyPictures):
             self.skipped.append(str(error))
 
     def _add(self, read: Reader) -> None:
-        picture = read()
+        picture, (rows, columns) = read(), self._least
+        if picture.pixels.shape[0] < rows or picture.pixels.shape[1] < columns:
+            size = " x ".join(map(str, picture.pixels.shape[:2]))
+            raise DataError(f"{picture.name} has {size} pixels where {rows} x {columns} or more are needed")
         if picture.pixels.nbytes <= self._room:
             self._room -= picture.pixels.nbytes
             self._kept[len(self._readers)] = picture
@@ -83,6 +88,7 @@ def open_pictures(
     limit: int | None = None,
     seed: int = 0,
     part: Literal["train", "test"] = "train",
+    least: tuple[int, int] = (1, 1),
     progress: Progress | None = None,
 ) -> Pictures | DeadLeaves:
     """The images that a name stands for, sorted by name.
@@ -97,6 +103,7 @@ def open_pictures(
         limit: the first so many images only.
         seed: of dead leaves.
         part: of dead leaves; no image is in both.
+        least: rows and columns that an image has at least; one with fewer cannot be used.
         progress: called with the files read and all.
 
     Raises:
@@ -108,7 +115,7 @@ def open_pictures(
         if channels != 1:
             raise ConfigError(f"dead leaves have 1 channel where {channels} are needed")
         return DeadLeaves(limit or DEAD_LEAVES_COUNT[part], seed, part=part)
-    pictures = Pictures(_paths(str(source)), channels, skip_unreadable, limit, progress)
+    pictures = Pictures(_paths(str(source)), channels, skip_unreadable, limit, least, progress)
     if not len(pictures):
         reasons = f": {pictures.skipped[0]}" if pictures.skipped else ""
         raise DataError(f"{source} has no image that can be used{reasons}")

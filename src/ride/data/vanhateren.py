@@ -90,7 +90,7 @@ def open_van_hateren(
     if not folder.is_dir():
         raise DataError(f"there is no folder {folder}; give the one with the {VAN_HATEREN} images")
     paths = sorted(path for path in folder.iterdir() if path.suffix.lower() == VAN_HATEREN)
-    raw = Pictures(paths, 1, False, None, progress)
+    raw = Pictures(paths, 1, False, None, (1, 1), progress)
     used, skipped = [], []
     for index, picture in enumerate(raw):
         share = saturation(picture)

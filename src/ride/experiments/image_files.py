@@ -1,5 +1,6 @@
 """Images as files, for those that a model or a generator has made."""
 
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from ride.atomic import replacing
+from ride.atomic import replacing, write_bytes
 from ride.errors import ConfigError
 
 SUFFIXES = (".png", ".npy")
@@ -26,8 +27,10 @@ def write_image(path: Path, image: Float[Tensor, "H W *M"]) -> None:
     """
     values = image.detach().cpu().numpy()
     if path.suffix.lower() == ".npy":
-        with replacing(path) as temporary:
-            np.save(temporary, values)
+        # NumPy says less of a full disk than the system does.
+        buffer = BytesIO()
+        np.save(buffer, values)
+        write_bytes(path, buffer.getvalue())
         return
     if path.suffix.lower() != ".png":
         raise ConfigError(f"cannot write {path}: its name must end in {' or '.join(SUFFIXES)}")

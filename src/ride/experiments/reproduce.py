@@ -31,7 +31,8 @@ def run_rows(table: Table, keys: Sequence[str], setting: Setting, minutes: float
     Returns: why it is not all done, one line each; nothing if it is.
 
     Raises:
-        ConfigError: there is no such row, or its result on disk was measured with other settings.
+        ConfigError: there is no such row, its result on disk was measured with other settings, or the data have
+            nothing for any row.
         RideError: a row could not be run.
     """
     check_rows(table, keys)
@@ -39,6 +40,11 @@ def run_rows(table: Table, keys: Sequence[str], setting: Setting, minutes: float
         setting = replace(setting, bars=_ending(setting.bars, time.monotonic() + 60 * minutes))
     for key in keys or table.rows:
         _refuse_others(table.rows[key], setting)
+    if not keys and not results(table, setting):
+        lacking = [row.lacks(setting) for row in table.rows.values()]
+        if all(lacking):
+            missing = ", ".join(dict.fromkeys(name for name in lacking if name))
+            raise ConfigError(f"there is nothing for this table in {setting.source.data}: it has none of {missing}")
     left = []
     for key in keys or table.rows:
         row = table.rows[key]

@@ -25,6 +25,8 @@ MCGSM = RIDEConfig(layers=0, neighborhood=9, features=48)
 """The paper's: a neighborhood 9 wide and 5 high."""
 PIECE = 256
 """Side of the pieces of a texture that samples are compared with, as in Figure 3, or half its shorter side."""
+WHOLE = 16
+"""What the side of a piece is a multiple of where it is not given: the peer of Figure 3 can do with no other."""
 FEW = 300_000
 """Training pixels below which the length of a fit is chosen by one of the training regions."""
 LENGTHS = (0.3, 1.0)
@@ -245,7 +247,7 @@ class Likeness:
 class Original:
     """A texture as samples are compared with it: four pieces, and its regions, all in gray and dequantised once.
 
-    The pieces have `largest` pixels a side, or half the shorter side of the texture.
+    The pieces have `largest` pixels a side, or half the shorter side of the texture, cut to a multiple of `WHOLE`.
 
     Raises:
         DataError: the texture is too small to split.
@@ -253,7 +255,7 @@ class Original:
 
     def __init__(self, picture: Picture, seed: int = 0, largest: int = PIECE) -> None:
         image, self.seed = gray(dequantize(picture, seeded(seed, "original"))), seed
-        self.pieces = corners(image, min(largest, min(image.shape) // 2))
+        self.pieces = corners(image, min(largest, min(image.shape) // 2 // WHOLE * WHOLE))
         regions = split_regions(picture, seed)
         self._training = [gray(dequantize(p, seeded(seed, "region", k))) for k, p in enumerate(regions.training)]
         self._test = gray(dequantize(regions.test, seeded(seed, "test region")))

@@ -71,7 +71,18 @@ def bundled_names() -> list[str]:
 def _read(path: str | Path) -> tuple[str, dict[str, str], dict[str, Tensor]]:
     """Return what to call the file, its metadata and its tensors, all verified against the checksum."""
     source, data = _bytes(path)
-    return source, *open_sealed(source, data, FORMAT, SCHEMA)
+    texts, tensors = open_sealed(source, data, FORMAT, SCHEMA)
+    for part in ("config", "card"):
+        if not isinstance(_parsed(texts.get(part, "")), dict):
+            raise ModelError(f"{source} has no {part} that can be read: it was not written by ride")
+    return source, texts, tensors
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
 
 
 def _bytes(path: str | Path) -> tuple[str, bytes]:

@@ -11,7 +11,7 @@ def check_fit(model: RIDE, config: FitConfig, training: Pixels, held_out: Pixels
 
     Raises:
         ConfigError: the images have another number of channels than the model, or a patch holds no neighborhood.
-        DataError: an image is smaller than the largest patch, or no held-out image holds a neighborhood.
+        DataError: an image is smaller than the largest patch, or a held-out image than the neighborhood.
     """
     for pixels in (training, held_out):
         if pixels is not None and pixels.channels != model.config.planes:
@@ -35,5 +35,5 @@ def head_patch(config: FitConfig, patch: int, training: Pixels) -> int:
 
 
 def held_out_tile(config: FitConfig, held_out: Pixels) -> int:
-    """Side of the tiles on which held-out images are scored: no larger than the largest image holds."""
-    return min(config.valid_tile, int(held_out.heights.minimum(held_out.widths).max()))
+    """Side of the tiles on which held-out images are scored: no larger than fits in every image."""
+    return min(config.valid_tile, int(held_out.heights.min()), int(held_out.widths.min()))

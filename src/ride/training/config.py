@@ -8,6 +8,8 @@ from typing import Any, Literal, get_args
 from ride.errors import ConfigError
 from ride.training import optimizers
 
+LONGEST = 1_000_000
+"""Times the usual length of a run."""
 Crops = Literal["fresh", "tiles"]
 Noise = Literal["fresh", "fixed"]
 
@@ -77,7 +79,7 @@ class FitConfig:
         head_patch: side of the patches these come from, or what fits in every image if that is less; None for the
             stage's own.
         head_valid_pixels: further pixels that stop L-BFGS early; 0 for none.
-        valid_tile: side of the tiles on which held-out images are scored, or of the largest that they hold.
+        valid_tile: side of the tiles on which held-out images are scored, or of the largest that fit in all of them.
         stop_when_worse: end the run when a stage leaves the held-out images worse off, as the paper does; otherwise
             go on. The model kept is the best one either way.
         seed: of everything that is drawn.
@@ -136,8 +138,7 @@ class FitConfig:
 
     def scaled(self, factor: float) -> "FitConfig":
         """The same curriculum with `factor` times as many steps (or epochs) and iterations in each stage."""
-        if not 0 < factor < math.inf:
-            raise ConfigError(f"the length of a run is scaled by a positive factor, not {factor}")
+        check_length(factor)
 
         def shorter(count: int) -> int:
             return max(1, round(count * factor)) if count else 0
@@ -154,6 +155,12 @@ class FitConfig:
                 for stage in self.stages
             ),
         )
+
+
+def check_length(factor: float) -> None:
+    """Raise `ConfigError` for a length that no run can be scaled by."""
+    if not 0 < factor <= LONGEST:
+        raise ConfigError(f"the length of a run is scaled by a factor above 0 and up to {LONGEST:,}, not {factor}")
 
 
 def _at_least(least: int, values: Mapping[str, int | float | None]) -> None:

@@ -75,13 +75,13 @@ class Curriculum:
         self.best: dict[str, Tensor] = {}
         self.clock = self.saved = time.monotonic()
         self.work = Work(config, self.batches.steps, lambda patch: math.prod(n.predicted_shape(patch, patch)))
+        data = {"train": self.batches.pixels.fingerprint, "valid": held_out.fingerprint if held_out else None}
+        if data["train"] == data["valid"]:
+            raise ConfigError("the held-out images are those to train on: give others, or hold out a part of them")
         settings = {
             "model": model.config.identity(),
             "fit": config.identity(),
-            "data": {
-                "train": self.batches.pixels.fingerprint,
-                "valid": held_out.fingerprint if held_out else None,
-            },
+            "data": data,
             "start": None if start is None else begin_with(model, start),
         }
         self._check_card()
@@ -110,6 +110,9 @@ class Curriculum:
                 self._head(stage)
             self._finish(stage)
         self._put(position.best_layers, self.best)
+        if self.directory and not self.directory.model_path.exists():
+            # It was taken away since it was written.
+            self._keep(position.best)
 
     def _open(self, directory: str | Path | None, settings: dict[str, Any]) -> dict[str, Any]:
         """What the run goes on from, and the model that it begins with if that is nothing."""

@@ -8,7 +8,7 @@ from ride.atomic import write_bytes
 from ride.errors import OutputError
 from ride.locks import lock
 from ride.models.files import RUN_MODEL
-from ride.settings import claim
+from ride.settings import claim, make_directory
 from ride.training.checkpoints import load_checkpoint, save_checkpoint
 
 CHECKPOINT = "checkpoint.safetensors"
@@ -38,8 +38,10 @@ class Run:
 
     def __init__(self, directory: Path, settings: dict[str, Any]) -> None:
         self.directory = directory
-        claim(directory / "run.json", settings, "a run")
+        # One of two that begin at once: else each might find its own settings beside work of the other.
+        make_directory(directory, "a run")
         self._lock = lock(directory)
+        claim(directory / "run.json", settings, "a run")
 
     @property
     def _log(self) -> Path:
