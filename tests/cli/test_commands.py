@@ -111,6 +111,7 @@ def test_train_goes_on_with_a_model(ride, model: Path, photos: Path, tmp_path: P
     short = ("--preset", preset, "--length", "0.001", "--patch", "10", "--valid", "1")
     ran = ride("train", photos, "--out", run, "--start", model, "--largest-memory", "0.5", *short)
     assert (ran.status, ran.err) == (0, "")
+    assert f"goes on with {model}: 1 layer of " in ran.out
     config, before = load(run).config, load(model).config
     assert (config.largest_memory, replace(config, largest_memory=None)) == (0.5, before)
 

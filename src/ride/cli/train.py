@@ -76,6 +76,10 @@ class Command(Computing):
             )
         start = load(self.start_from) if self.start_from else None
         sizes = self._sizes(start)
+        if start:
+            # Options that name a default size cannot be told from none.
+            layers = f"{counted(sizes.layers, 'layer')} of {sizes.hidden} hidden units and " if sizes.layers else ""
+            self.say(f"goes on with {self.start_from}: {layers}{counted(sizes.components, 'component')}")
         config = self._config(sizes.layers)
         torch.manual_seed(self.seed)
         model = RIDE(sizes).to(device)
