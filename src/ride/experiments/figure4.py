@@ -134,7 +134,7 @@ TABLE = Table(
     (
         "**The figures** of the table are peak signal-to-noise ratios over the pixels of the hole, the peak being the "
         "full range. The paper shows one picture and no figures.",
-        "**The hole** lies in the middle of the test region of Figure 3, 160 x 160 pixels (128 x 128 for D12), which "
+        "**The hole** lies in the middle of the test region of Figure 3, 160 x 160 pixels (127 x 128 for D12), which "
         "the model has not seen. All methods see the region around it, RIDE the texture's other regions before.",
         f"**RIDE** is that of Figure 3. {CHAINS} chains begin with the best of 5 ancestral samples each and make "
         f"{SWEEPS} sweeps. The draw is the last one of the chain that ends with the highest density; the mean is over "
