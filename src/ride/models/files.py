@@ -45,10 +45,10 @@ def load(path: str | Path) -> RIDE:
     A bundled name goes before a path of the same name; write `./name` for the path. The model is on the CPU
     and in evaluation mode. Raises `ModelError` for anything but an intact model file.
     """
-    source, texts, tensors = _read(path)
+    source, settings, _, tensors = _read(path)
     # Without memory or random numbers: the file provides every value.
     with torch.device("meta"):
-        model = RIDE(_config(source, texts["config"]))
+        model = RIDE(_config(source, settings))
     _check_tensors(source, model.state_dict(), tensors)
     model.load_state_dict(tensors, assign=True)
     return model.eval()
@@ -56,8 +56,7 @@ def load(path: str | Path) -> RIDE:
 
 def load_card(path: str | Path) -> dict[str, Any]:
     """Read the card of a model, found and checked like `load` does."""
-    _, texts, _ = _read(path)
-    card: dict[str, Any] = json.loads(texts["card"])
+    _, _, card, _ = _read(path)
     return card
 
 
@@ -68,21 +67,21 @@ def bundled_names() -> list[str]:
     return sorted(name.removesuffix(".safetensors") for name in names if name.endswith(".safetensors"))
 
 
-def _read(path: str | Path) -> tuple[str, dict[str, str], dict[str, Tensor]]:
-    """Return what to call the file, its metadata and its tensors, all verified against the checksum."""
+def _read(path: str | Path) -> tuple[str, dict[str, Any], dict[str, Any], dict[str, Tensor]]:
+    """Return what to call the file, its configuration, card and tensors, all verified against the checksum."""
     source, data = _bytes(path)
     texts, tensors = open_sealed(source, data, FORMAT, SCHEMA)
-    for part in ("config", "card"):
-        if not isinstance(_parsed(texts.get(part, "")), dict):
-            raise ModelError(f"{source} has no {part} that can be read: it was not written by ride")
-    return source, texts, tensors
+    return source, _part(source, texts, "config"), _part(source, texts, "card"), tensors
 
 
-def _parsed(text: str) -> Any:
+def _part(source: str, texts: Mapping[str, str], name: str) -> dict[str, Any]:
     try:
-        return json.loads(text)
+        part = json.loads(texts.get(name, ""))
     except ValueError:
-        return None
+        part = None
+    if not isinstance(part, dict):
+        raise ModelError(f"{source} has no {name} that can be read: it was not written by ride")
+    return part
 
 
 def _bytes(path: str | Path) -> tuple[str, bytes]:
@@ -103,8 +102,7 @@ def _bytes(path: str | Path) -> tuple[str, bytes]:
         raise ModelError(f"cannot read the model {file}: {error.strerror}") from error
 
 
-def _config(source: str, text: str) -> RIDEConfig:
-    settings = json.loads(text)
+def _config(source: str, settings: Mapping[str, Any]) -> RIDEConfig:
     types = get_type_hints(RIDEConfig)
     strange = [name for name in settings if name not in types or not isinstance(settings[name], types[name])]
     if strange:
