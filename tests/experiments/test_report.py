@@ -180,13 +180,14 @@ def test_distances_stand_beside_the_papers(run):
     assert line[-1] == f"{value:+.3f} ± {error:.3f} (paper +0.250)"
 
 
-def test_a_second_baseline_has_a_column_of_its_own(run):
-    table = tiny(columns={"rate": Column("rate", "bit/px", "mcgsm", also="ride")})
+def test_further_baselines_have_columns_of_their_own(run):
+    table = tiny(columns={"rate": Column("rate", "bit/px", "mcgsm", also=("ride", "mcgsm"))})
     found = results(table, run)
     shown = grid(table, found)
     value, error = difference(found["mcgsm"], found["ride"])
-    assert shown.head[-2:] == ["over MCGSM", "over RIDE"]
-    assert [row[-1] for row in shown.rows] == [f"{value:+.3f} ± {error:.3f}", "-", "-"]
+    assert shown.head[-3:] == ["over MCGSM", "over RIDE", "over MCGSM"]
+    assert [row[-2] for row in shown.rows] == [f"{value:+.3f} ± {error:.3f}", "-", "-"]
+    assert [row[-1] for row in shown.rows] == ["-", f"{-value:+.3f} ± {error:.3f}", "-"]
 
 
 @pytest.mark.parametrize("relative", [False, True])

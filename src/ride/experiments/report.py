@@ -12,7 +12,7 @@ from ride.experiments.reproduce import results
 from ride.experiments.results import Result, write_record
 from ride.experiments.rows import Setting
 from ride.experiments.samples import draw_samples
-from ride.experiments.tables import Cell, Table
+from ride.experiments.tables import Cell, Table, between
 from ride.wording import counted
 
 
@@ -73,7 +73,7 @@ def grid(table: Table, found: Mapping[str, Result], measured_only: bool = False)
             head += [f"{column.title}, paper [{column.unit}]", f"measured [{column.unit}]"]
         else:
             head.append(f"{column.title} [{column.unit}]")
-        head += [f"over {table.rows[baseline].name}" for baseline in (column.baseline, column.also) if baseline]
+        head += [f"over {table.rows[baseline].name}" for baseline in (column.baseline, *column.also) if baseline]
     rows = []
     for line in table.lines:
         if measured_only and not any(cell.row and cell.row.key in found for cell in line.cells.values()):
@@ -103,9 +103,7 @@ def _cells(table: Table, key: str, cell: Cell, found: Mapping[str, Result]) -> l
     cells = [paper, measured]
     if column.baseline:
         cells.append(_apart(table.distance(key, cell, found), table.paper_distance(key, cell), digits))
-    if column.also:
-        cells.append(_apart(table.further_distance(key, cell, found), None, digits))
-    return cells
+    return cells + [_apart(between(cell, other, found), None, digits) for other in column.also]
 
 
 def _apart(measured: tuple[float, float | None] | None, printed: float | None, digits: int) -> str:

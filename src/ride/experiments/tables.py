@@ -65,7 +65,7 @@ class Column:
         baseline: key of the row that the others are compared with, image by image; None for no comparison.
         digits: after the point.
         relative: only the distances to the baseline can be compared with the paper's.
-        also: key of a second row that the others are compared with, one that the paper does not have.
+        also: keys of further rows that the others are compared with, which the paper does not have.
     """
 
     title: str
@@ -73,7 +73,7 @@ class Column:
     baseline: str | None = None
     digits: int = 3
     relative: bool = False
-    also: str | None = None
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -127,13 +127,7 @@ class Table:
     def distance(self, column: str, cell: Cell, found: Mapping[str, Result]) -> tuple[float, float | None] | None:
         """How far a measured figure is above its baseline, and the standard error of that, where both are there and
         about the same images."""
-        return _between(cell, self.baseline(column, cell), found)
-
-    def further_distance(
-        self, column: str, cell: Cell, found: Mapping[str, Result]
-    ) -> tuple[float, float | None] | None:
-        """`distance` to the second baseline of the column."""
-        return _between(cell, self.columns[column].also, found)
+        return between(cell, self.baseline(column, cell), found)
 
     def cells(self, column: str) -> Iterator[tuple[Line, Cell]]:
         """The lines that have a figure in a column, with it."""
@@ -142,7 +136,7 @@ class Table:
                 yield line, line.cells[column]
 
 
-def _between(cell: Cell, key: str | None, found: Mapping[str, Result]) -> tuple[float, float | None] | None:
+def between(cell: Cell, key: str | None, found: Mapping[str, Result]) -> tuple[float, float | None] | None:
     """How far the figure of a cell is above that of a row, and the standard error of that."""
     result = found.get(cell.row.key) if cell.row else None
     base = found.get(key or "")
