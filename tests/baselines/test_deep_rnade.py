@@ -7,28 +7,30 @@ import pytest
 import torch
 from tests.baselines.shared import integral, normal_log_density, patches_of, roughen
 
-from ride.baselines.deep_rnade import SHARED, DeepRNADE, DeepRNADEConfig
+from ride.baselines.deep_rnade import LEAST_SIZE, SHARED, DeepRNADE, DeepRNADEConfig
 from ride.data import seeded
 from ride.errors import ConfigError, DataError
 
 
-def model_of(dimension: int, linear: bool = True, layers: int = 2) -> DeepRNADE:
-    model = DeepRNADE(dimension, DeepRNADEConfig(hidden=6, layers=layers, components=3, linear=linear)).double()
+def model_of(dimension: int, linear: bool = True, layers: int = 2, amount: float = 0.3) -> DeepRNADE:
+    model = DeepRNADE(
+        dimension, DeepRNADEConfig(hidden=6, layers=layers, gates=4, components=3, linear=linear)
+    ).double()
     model.prediction.fit(patches_of(500, dimension, dtype=torch.float64))
-    roughen(model)
+    roughen(model, amount=amount)
     return model
 
 
 @pytest.mark.parametrize("linear", [True, False])
 @pytest.mark.parametrize("order", [[0], [0, 1], [1, 0]])
 def test_it_integrates_to_one_in_every_order(order: list[int], linear: bool):
-    model = model_of(len(order), linear)
+    model = model_of(len(order), linear, amount=0.1)
     whole = integral(lambda x: model.log_prob(x, torch.tensor(order)), len(order), 801)
     assert whole == pytest.approx(1, abs=1e-3)
 
 
 def test_the_ensemble_integrates_to_one():
-    model = model_of(2)
+    model = model_of(2, amount=0.1)
     assert integral(lambda x: model.ensemble_log_prob(x, 3), 2) == pytest.approx(1, abs=1e-3)
 
 
@@ -45,15 +47,22 @@ def test_it_is_the_product_of_its_conditionals(layers: int, linear: bool):
             seen = order[:d]
             # The patch as a linear prediction completes it, and which pixels are seen.
             weights = torch.linalg.solve(covariance[seen][:, seen], covariance[seen])
-            hidden = torch.cat([model.prediction.whiten @ (centred[p, seen] @ weights), torch.zeros(4).double()])
+            white = torch.linalg.solve_triangular(
+                torch.linalg.cholesky(covariance[seen][:, seen]), centred[p, seen].unsqueeze(1), upper=False
+            )
+            size = ((white.square().sum() + LEAST_SIZE) / (len(seen) + 1)).sqrt()
+            direction = model.prediction.whiten @ (centred[p, seen] @ weights) / size
+            hidden = torch.cat([direction, torch.zeros(4).double(), size.log().unsqueeze(0)])
             hidden[[4 + k for k in seen]] = 1
-            for layer in model.hidden_layers():
-                hidden = layer(hidden).clamp(min=0)
+            hidden = model.layers[0](hidden).clamp(min=0)
+            for layer in model.layers[1:]:
+                hidden = hidden + layer(hidden).clamp(min=0)
             logits, means, log_scales = model.weight[:, pixel] @ hidden + model.bias[:, pixel]
+            means = means + model.products[pixel] @ (model.gate(hidden) * model.filter(direction))
             scale = (covariance[pixel, pixel] - weights[:, pixel] @ covariance[seen, pixel]).sqrt()
             left_over = (centred[p, pixel] - centred[p, seen] @ weights[:, pixel]) / scale
-            densities = normal_log_density(left_over, means, log_scales.exp()).exp()
-            expected[p] += (logits.softmax(0) @ densities).log() - scale.log()
+            joint = logits.log_softmax(0) + normal_log_density(left_over, means, log_scales.exp())
+            expected[p] += joint.logsumexp(0) - scale.log()
     torch.testing.assert_close(model.log_prob(x, torch.tensor(order)), expected)
 
 
@@ -101,7 +110,7 @@ def test_the_ensemble_is_the_mean_of_its_densities():
 def test_a_fit_beats_the_gaussian():
     patches, held_out = patches_of(4000, 3), patches_of(1000, 3, seed=1)
     for half in (False, True):
-        settings = DeepRNADEConfig(32, 2, 4, bfloat16=half, steps=300, batch=100, rate=1e-2)
+        settings = DeepRNADEConfig(32, 2, 8, 4, bfloat16=half, steps=300, batch=100, rate=1e-2)
         model = DeepRNADE(3, settings)
         best = model.fit(patches, held_out)
         gaussian = torch.distributions.MultivariateNormal(patches.mean(0), patches.mT.cov())
@@ -117,7 +126,7 @@ def test_an_interrupted_fit_goes_on_bit_for_bit(tmp_path: Path):
             raise KeyboardInterrupt
 
     def model() -> DeepRNADE:
-        return DeepRNADE(3, DeepRNADEConfig(5, 2, 2, steps=20, batch=30))
+        return DeepRNADE(3, DeepRNADEConfig(5, 2, 3, 2, steps=20, batch=30))
 
     whole, interrupted, resumed = model(), model(), model()
     rate = whole.fit(patches, held_out, seed=3)
@@ -133,7 +142,7 @@ def test_two_threads_score_the_same(two_threads: None):
 
 
 def test_bad_input_is_named():
-    model = DeepRNADE(3, DeepRNADEConfig(4, 1, 2, steps=1))
+    model = DeepRNADE(3, DeepRNADEConfig(4, 1, 2, 2, steps=1))
     with pytest.raises(ConfigError, match="layers must be at least 1"):
         DeepRNADEConfig(layers=0)
     with pytest.raises(ConfigError, match="at least 1 pixel"):

@@ -16,6 +16,8 @@ from ride.baselines.trained import TrainedConfig, TrainedDensity
 from ride.data import seeded
 from ride.errors import ConfigError, require_at_least
 
+LEAST_SIZE = 0.1
+"""Of the seen pixels, made white: what is added to the sum of their squares, so that the size of none is 0."""
 SHARED = 16
 """Rows of a batch that have the order in common, at different cuts, so that it is factorised once for all of them."""
 
@@ -27,10 +29,10 @@ class DeepRNADEConfig(TrainedConfig):
     Args:
         hidden: units of a hidden layer.
         layers: hidden layers.
+        gates: products of a linear function of the patch and one of the top layer.
         components: Gaussians in the conditional of a pixel.
         linear: model what the linear prediction from the seen pixels leaves over, and give it to the network in place
-            of the unseen pixels; otherwise each pixel is standardised for itself and the unseen are 0, as in the
-            paper.
+            of the unseen pixels; otherwise each pixel is standardised for itself and the unseen are 0.
         bfloat16: multiply matrices in half precision in training, which takes less time where the processor has
             instructions for it; scores are always computed in the precision of the parameters.
         steps: batches to draw.
@@ -44,6 +46,7 @@ class DeepRNADEConfig(TrainedConfig):
 
     hidden: int = 512
     layers: int = 6
+    gates: int = 256
     components: int = 10
     linear: bool = True
     bfloat16: bool = False
@@ -54,7 +57,7 @@ class DeepRNADEConfig(TrainedConfig):
     longest_warmup = 200
 
     def __post_init__(self) -> None:
-        require_at_least(1, self, "hidden", "layers", "components", "steps", "batch", "held_out")
+        require_at_least(1, self, "hidden", "layers", "gates", "components", "steps", "batch", "held_out")
 
 
 class DeepRNADE(TrainedDensity):
@@ -62,8 +65,11 @@ class DeepRNADE(TrainedDensity):
 
         p(x) = prod_d p(x_(o_d) | x_(o_1), ..., x_(o_(d-1)))
 
-    Each conditional is a mixture of Gaussians. The network reads the patch with the unseen pixels filled in, and which
-    pixels are seen; its hidden layers are rectified linear.
+    Each conditional is a mixture of Gaussians. The network reads the patch with the unseen pixels filled in, as its
+    direction and the logarithm of its size, since patches differ most in contrast, and which pixels are seen; its
+    hidden layers are rectified linear, and each adds to the one before it. Logits, means and log-scales are linear
+    functions of the last, and means also of products of linear functions of it with ones of the direction, as in
+    mixtures of linear predictions.
 
     Args:
         dimension: D, pixels of a patch.
@@ -78,10 +84,14 @@ class DeepRNADE(TrainedDensity):
 
     def __init__(self, dimension: int, config: DeepRNADEConfig | None = None) -> None:
         super().__init__(dimension, config or DeepRNADEConfig())
-        hidden, components = self.config.hidden, self.config.components
+        hidden, gates, components = self.config.hidden, self.config.gates, self.config.components
         self.prediction = LinearPrediction(dimension, self.config.linear)
-        sizes = [2 * dimension] + self.config.layers * [hidden]
+        sizes = [2 * dimension + 1] + self.config.layers * [hidden]
         self.layers = nn.ModuleList(nn.Linear(n, m) for n, m in pairwise(sizes))
+        self.gate = nn.Linear(hidden, gates)
+        self.filter = nn.Linear(dimension, gates, bias=False)
+        self.products = nn.Parameter(torch.empty(dimension, components, gates))
+        """Weights of the products in the means."""
         self.weight = nn.Parameter(torch.empty(3, dimension, components, hidden))
         self.bias = nn.Parameter(torch.empty(3, dimension, components))
         """Of logits, means and log-scales."""
@@ -90,10 +100,14 @@ class DeepRNADE(TrainedDensity):
     @torch.no_grad()
     def reset_parameters(self, generator: torch.Generator) -> None:
         """Draw the initial parameters."""
-        for layer in self.hidden_layers():
+        first, *others = self.hidden_layers()
+        variances = [(first, 2.0), *((layer, 2 / self.config.layers) for layer in others), (self.gate, 1.0)]
+        for layer, variance in (*variances, (self.filter, 1.0)):
             noise = torch.randn(layer.weight.shape, generator=generator)
-            layer.weight.copy_(noise * math.sqrt(2 / layer.weight.shape[1]))
+            layer.weight.copy_(noise * math.sqrt(variance / layer.in_features))
+        for layer, _ in variances:
             layer.bias.zero_()
+        self.products.zero_()
         noise = torch.randn(self.weight.shape, generator=generator)
         self.weight.copy_(noise * (0.1 / math.sqrt(self.config.hidden)))
         start_mixtures(self.bias)
@@ -128,7 +142,9 @@ class DeepRNADE(TrainedDensity):
         factor = self.prediction.factor(orders)
         ordered = (x - self.prediction.mean).gather(1, order).unsqueeze(-1)
         white = torch.linalg.solve_triangular(factor, _eye(factor), upper=False)[which] @ ordered
-        filled = (factor[which] @ (white * ~unseen.unsqueeze(-1))).squeeze(-1)
+        seen = white * ~unseen.unsqueeze(-1)
+        size = _size(seen.square().sum((1, 2)), cut)
+        filled = (factor[which] @ seen).squeeze(-1)
         remaining = factor.square().flip(-1).cumsum(-1).flip(-1)[which, :, cut]
         variance = torch.where(unseen, remaining, 1.0)
         left_over = (ordered.squeeze(-1) - filled) * variance.rsqrt()
@@ -136,12 +152,15 @@ class DeepRNADE(TrainedDensity):
         filled, left_over, variance, weight = (
             torch.empty_like(x).scatter_(1, order, one) for one in (filled, left_over, variance, unseen.to(x))
         )
-        hidden = torch.cat([linear(filled, self.prediction.whiten), 1 - weight], 1)
+        direction = linear(filled, self.prediction.whiten) / size
+        known = torch.cat([direction, 1 - weight, size.log()], 1)
         with torch.autocast(x.device.type, torch.bfloat16, enabled=self.config.bfloat16):
-            for layer in self.hidden_layers():
-                hidden = relu(layer(hidden))
+            first, *others = self.hidden_layers()
+            hidden = _through(others, first(known))
             raw = linear(hidden, self.weight.flatten(0, 2))
+            gated = linear(self.gate(hidden) * self.filter(direction), self.products.flatten(0, 1))
         logits, means, log_scales = (raw.to(x).unflatten(1, self.bias.shape) + self.bias).unbind(1)
+        means = means + gated.to(x).view_as(means)
         log_probs = log_mixture(left_over, logits, means, log_scales) - 0.5 * variance.log()
         return ((log_probs * weight).sum(1) * (self.dimension / (self.dimension - cut))).mean()
 
@@ -162,25 +181,29 @@ class DeepRNADE(TrainedDensity):
         """What scores patches under one order, with all that does not depend on the patches computed."""
         factor = self.prediction.factor(order)
         first, *others = self.hidden_layers()
-        # What the first layer adds when a pixel is seen: NADE's running activation.
-        by_patch, by_seen = first.weight.split(self.dimension, 1)
-        steps = (by_patch @ self.prediction.whiten[:, order] @ factor).mT.contiguous()
-        marks = by_seen[:, order].mT
+        by_patch, by_seen, by_size = first.weight.split([self.dimension, self.dimension, 1], 1)
+        # What the first layer and the filters add when a pixel is seen, but for the size: NADE's running activation.
+        of_patch = torch.cat([by_patch, self.filter.weight])
+        steps = (of_patch @ self.prediction.whiten[:, order] @ factor).mT.contiguous()
+        # The rest of it with the first d pixels seen.
+        marks = first.bias + by_seen[:, order].mT.cumsum(0) - by_seen[:, order].mT
         weight = self.weight[:, order].transpose(0, 1).flatten(1, 2)
         bias = self.bias[:, order].transpose(0, 1)
 
         def score(x: Tensor) -> Tensor:
             ordered = (x - self.prediction.mean)[:, order]
             white = torch.linalg.solve_triangular(factor, ordered.mT, upper=False)
-            activation = first.bias.repeat(len(x), 1)
+            running, squares = x.new_zeros(len(x), len(of_patch)), x.new_zeros(len(x))
             log_prob = -factor.diagonal().log().sum().repeat(len(x))
             for d in range(self.dimension):
-                hidden = relu(activation)
-                for layer in others:
-                    hidden = relu(layer(hidden))
+                size = _size(squares, d)
+                activation, filtered = (running / size).split([len(by_patch), self.config.gates], 1)
+                hidden = _through(others, activation + size.log() * by_size.mT + marks[d])
                 logits, means, log_scales = (linear(hidden, weight[d]).unflatten(1, (3, -1)) + bias[d]).unbind(1)
+                means = means + linear(self.gate(hidden) * filtered, self.products[order[d]])
                 log_prob += log_mixture(white[d], logits, means, log_scales)
-                activation.addr_(white[d], steps[d]).add_(marks[d])
+                running.addr_(white[d], steps[d])
+                squares += white[d].square()
             return log_prob
 
         return score
@@ -195,6 +218,19 @@ class DeepRNADE(TrainedDensity):
         generator = seeded(seed, "orders")
         members = [self.log_prob(x, torch.randperm(self.dimension, generator=generator)) for _ in range(orders)]
         return torch.stack(members).logsumexp(0) - math.log(orders)
+
+
+def _through(others: list[nn.Linear], activation: Float[Tensor, "P H"]) -> Float[Tensor, "P H"]:
+    """The last hidden layer from the activation of the first: each of the others adds to the one before."""
+    hidden = relu(activation)
+    for layer in others:
+        hidden = hidden + relu(layer(hidden))
+    return hidden
+
+
+def _size(squares: Float[Tensor, " P"], seen: Int[Tensor, " P"] | int) -> Float[Tensor, "P 1"]:
+    """Size of the seen pixels, made white, from the sum of their squares and their number."""
+    return ((squares + LEAST_SIZE) / (seen + 1)).sqrt().unsqueeze(1)
 
 
 def _eye(like: Tensor) -> Tensor:
