@@ -173,9 +173,9 @@ TABLE = Table(
         "for all orderings, with 1 and 6 hidden layers, are also told the contrast of the pixels seen apart from the "
         "rest, their layers add to the ones before, and their means are mixtures of linear predictions: plain layers "
         f"gained nothing by being six in a fit of two thirds of the present {DEEP_RNADE.steps:,} steps, each on "
-        f"{DEEP_RNADE.batch} draws of a patch, an ordering and what is seen of it. They are trained in half precision and scored in single. The "
-        "ensemble is over 8 random orderings of the pixels, of which the first is that of the single models with 1 "
-        "and 6 hidden layers.",
+        f"{DEEP_RNADE.batch} draws of a patch, an ordering and what is seen of it. They are trained in half precision "
+        "and scored in single. The ensemble is over 8 random orderings of the pixels, of which the first is that of "
+        "the single models with 1 and 6 hidden layers.",
         "**64 dim.** (l + l_DC + ln|det A|) / (64 ln 2), with ln|det A| = -ln 64 and l_DC as measured in the first "
         "line.",
         "**Large images.** RIDE and ensembles of it are scored on independent 64 x 64 tiles, from a state of zero "
