@@ -109,8 +109,8 @@ class Command(Computing):
         """Rows and columns of the smallest image that can be scored."""
         if self.tile is not None:
             return self.tile, self.tile
-        width = neighborhood.width
-        return width if self.ensemble else neighborhood.radius + 1, width
+        rows, columns = neighborhood.smallest
+        return columns if self.ensemble else rows, columns
 
     def _doubt(self, rate: "Rate") -> None:
         """Say so where a rate is so low that memory has run away."""

@@ -57,6 +57,11 @@ class Neighborhood:
         r = self.radius
         return tuple((di, dj) for di in range(-r, 1) for dj in range(-r, r + 1))
 
+    @property
+    def smallest(self) -> tuple[int, int]:
+        """Rows and columns of the smallest image that has a predicted pixel."""
+        return self.radius + 1, self.width
+
     def predicted_shape(self, height: int, width: int) -> tuple[int, int]:
         """Rows and columns of the predicted pixels of an image.
 
@@ -66,7 +71,7 @@ class Neighborhood:
         if rows < 1 or columns < 1:
             raise DataError(
                 f"an image of {height} x {width} pixels is smaller than the neighborhood"
-                f" of {self.radius + 1} x {self.width}"
+                f" of {self.smallest[0]} x {self.smallest[1]}"
             )
         return rows, columns
 

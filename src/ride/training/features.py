@@ -18,7 +18,7 @@ PATCHES_AT_ONCE = 50
 def single_pixels(model: RIDE, batches: Batches, count: int, purpose: str) -> Iterator[Tensor]:
     """Crops [P, r + 1, 2r + 1(, M)] that hold one predicted pixel each: pixels at independent random places."""
     n = model.neighborhood
-    sampler = batches.sampler((n.radius + 1, n.width))
+    sampler = batches.sampler(n.smallest)
     for part, size in enumerate(_parts(count, CROPS_AT_ONCE)):
         yield sampler.draw(size, seeded(batches.config.seed, purpose, part)).to(model.whitening.mean_out)
 
