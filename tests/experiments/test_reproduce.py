@@ -25,7 +25,7 @@ from ride.experiments.reproduce import results, run_rows
 from ride.experiments.results import Result, difference
 from ride.experiments.sources import Source, deviation
 from ride.experiments.tables import single
-from ride.experiments.upright import UprightRow
+from ride.experiments.turned import TurnedRow
 from ride.models.files import load, load_card
 from ride.models.neighborhood import Neighborhood
 from ride.training import fit
@@ -254,24 +254,26 @@ def test_models_of_all_widths_see_as_many_pixels():
         assert counts == pytest.approx([counts[0]] * len(counts), rel=0.01)
 
 
-def test_a_mixture_is_counted_as_the_authors_program_does(data: Path, tmp_path: Path):
+@pytest.mark.parametrize(("stands", "shape"), [(True, (18, 16)), (False, (16, 18))])
+def test_a_mixture_is_counted_as_the_authors_program_does(
+    data: Path, tmp_path: Path, stands: bool, shape: tuple[int, int]
+):
     here = setting(data, tmp_path / "out")
-    row = UprightRow(name="upright", key="upright", model=MCGSM.model, fit=FIT, fitted=MCGSM)
+    row = TurnedRow(name="turned", key="turned", model=MCGSM.model, fit=FIT, fitted=MCGSM, stands=stands)
     assert row.identity(here) != MCGSM.ensembled().identity(here)
-    assert not run_rows(tiny(lines=(single("rate", None, row),)), ["upright"], here)
+    assert not run_rows(tiny(lines=(single("rate", None, row),)), ["turned"], here)
     found, model = Result.read(row.file(here)), load(tmp_path / "out" / "mcgsm")
     assert found
     for index, (image, picture) in enumerate(zip(found.images, here.source.test(), strict=True)):
         pixels = dequantize(picture, seeded(0, index)).numpy()
-        upright = np.rot90(pixels)
-        assert upright.shape == (18, 16)
+        assert pixels.shape == (16, 18)
         nats = []
-        for turned in (upright, np.fliplr(upright)):
+        for mirrored in (pixels, np.fliplr(pixels)):
             for k in range(4):
-                whole = torch.from_numpy(np.rot90(turned, k).copy())
+                whole = torch.from_numpy(np.rot90(mirrored, k).copy())
                 nats.append(model.log_prob(whole[None]).double().sum().item())
         # The neighborhood is 5 wide and 3 high.
-        assert image.weight == (18 - 2) * (16 - 4)
+        assert image.weight == (shape[0] - 2) * (shape[1] - 4)
         assert image.value == pytest.approx(
             (np.logaddexp.reduce(nats) - math.log(8)) / math.log(2) / image.weight, rel=1e-5
         )

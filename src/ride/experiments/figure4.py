@@ -137,9 +137,10 @@ TABLE = Table(
         "**The hole** lies in the middle of the test region of Figure 3, 160 x 160 pixels (127 x 128 for D12), which "
         "the model has not seen. All methods see the region around it, RIDE the texture's other regions before.",
         f"**RIDE** is that of Figure 3. {CHAINS} chains begin with the best of 5 ancestral samples each and make "
-        f"{SWEEPS} sweeps. The draw is the last one of the chain that ends with the highest density; the mean is over "
-        "all chains and the second half of their sweeps. The most probable pixels are what "
-        f"{STEPS} steps of gradient ascent find.",
+        f"{SWEEPS} sweeps of 5 x 5 blocks, each 3 pixels from the one before and judged by the 19 x 19 pixels around "
+        "it, without the random flips between sweeps that the paper found to help. The draw is the last one of the "
+        "chain that ends with the highest density; the mean is over all chains and the second half of their sweeps. "
+        f"The most probable pixels are what {STEPS} steps of gradient ascent find.",
         "**Peers.** Telea and Navier-Stokes of OpenCV with a radius of 3 pixels, the biharmonic equation of "
         "scikit-image.",
     ),

@@ -1,7 +1,7 @@
 """What fits of one texture that differ in length, size or patches say of lost periods, by a rule set beforehand."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from ride.experiments.document import Block, Grid, Paragraph
 from ride.experiments.report import with_error
@@ -48,15 +48,22 @@ def learned(result: Result) -> float:
     return result.curve.training[-1][1] / math.log(2) if result.curve.training else math.nan
 
 
-def conclusions(variants: Mapping[str, Result], usual: Result, mcgsm: Result | None) -> list[Block]:
-    """Which case each variant of the usual fit is, what all say together, and how the MCGSM compares."""
+def conclusions(
+    variants: Mapping[str, Result], usual: Result, mcgsm: Result | None, alike: Collection[str]
+) -> list[Block]:
+    """Which case each variant of the usual fit is, what all say together, and how the MCGSM compares.
+
+    `alike` are the variants whose last training patches are as large as those of the usual fit. Rates of the last
+    training steps are compared for these alone: the farther a pixel is from the border of its patch, the more likely.
+    """
     cells, cases, more = [], {}, {}
     for name, result in variants.items():
         rate, distance = difference(result, usual), gap(result, usual)
         cases[name] = case(rate, distance)
-        more[name] = learned(result) - learned(usual), distance
+        if name in alike:
+            more[name] = learned(result) - learned(usual), distance
         figures = with_error(f"{rate[0]:+.3f}", rate[1]), signed(distance)
-        cells.append([name, *figures, cases[name], f"{more[name][0]:+.3f}"])
+        cells.append([name, *figures, cases[name], f"{more[name][0]:+.3f}" if name in more else "-"])
     blocks: list[Block] = []
     if cells:
         head = [
@@ -96,10 +103,7 @@ def _optimised(more: Mapping[str, tuple[float, tuple[float, float]]]) -> str:
     )
     if came:
         return f"{found}with it for {listed(came)}."
-    return (
-        f"{found}for none. So the period is not lost for want of optimisation: a higher likelihood of what is learned "
-        "does not bring it."
-    )
+    return f"{found}for none: a higher likelihood of what is learned did not bring the period by these fits."
 
 
 def _beside(fits: Mapping[str, Result], mcgsm: Result) -> str:

@@ -140,11 +140,11 @@ def _blocks(
         Heading(table.title, 1),
         Paragraph(
             f"Written by `{command}` from results on disk. `±` is the standard error over {table.parts}. A distance "
-            "between two models is the mean over the same ones, with the standard error of the differences one by "
-            "one, which is much smaller: what makes an image hard for one model makes it hard for the other. In "
-            "parentheses stands the distance in the paper. Minutes are those of a clock, on a machine that may have "
-            "had other work. `paper only` is a figure of the paper that was not reproduced, or not yet; `-` one that "
-            "is not there."
+            "between two models is the mean over the same ones, not always the same pixels of them, with the "
+            "standard error of the differences one by one, which is much smaller: what makes an image hard for one "
+            "model makes it hard for the other. In parentheses stands the distance in the paper. Minutes are those "
+            "of a clock, on a machine that may have had other work. `paper only` is a figure of the paper that was "
+            "not reproduced, or not yet; `-` one that is not there."
         ),
         grid(table, found),
         *shown,

@@ -88,7 +88,8 @@ TABLE = Table(
         "**Unit.** Densities of the natural logarithm of the intensity. The paper does not give its unit; distances "
         "between models do not depend on it.",
         "**Patches** of 16 x 16 pixels: 500,000 to train on, 50,000 held out, 200,000 to test, at random places. The "
-        "MCGSM is one for each pixel given all previous ones in the patch; RIDE's patches are padded with zeros.",
+        "MCGSM is one for each pixel given all previous ones in the patch; RIDE's patches are padded with the mean "
+        "pixel, where the paper has zeros.",
         "**ISA.** The paper does not say how large its subspaces are; a program for ISA that its authors published "
         "merges them as it learns. Its figure stands beside that size which is the best of these on the held-out "
         "patches. With a single subspace of all dimensions ISA would be a GSM, with one for each dimension it is ICA.",
@@ -97,7 +98,7 @@ TABLE = Table(
         "nats of a patch, is that of chains of which few carry the weight.",
         "**Large images.** RIDE is scored on independent 64 x 64 tiles; the MCGSM, best of three starts on the "
         "images held out, on whole images. In the line with `revived` idle components are put to work again, see "
-        f"Table 1; in the others they are not. RIDE sees {millions(HALF, RIDE_64)} of images that have 14 million, by "
-        "the preset `default` at half its length, all layers trained together from the start.",
+        f"Table 1; in the others they are not. RIDE sees {millions(HALF, RIDE_64)} of images that have 12.5 million, "
+        "by the preset `default` at half its length, all layers trained together from the start.",
     ),
 )

@@ -22,7 +22,7 @@ from ride.training import FitConfig, fit, presets
 from ride.training.checks import check_fit
 
 MCGSM = RIDEConfig(layers=0, neighborhood=9, features=48)
-"""The paper's: a neighborhood 9 wide and 5 high."""
+"""That of the paper's large images: a neighborhood 9 wide and 5 high."""
 PIECE = 256
 """Side of the pieces of a texture that samples are compared with, as in Figure 3, or half its shorter side."""
 WHOLE = 16

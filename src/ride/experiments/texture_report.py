@@ -17,7 +17,17 @@ from ride.experiments.results import Result, difference
 from ride.experiments.rows import Row, Setting
 from ride.experiments.tables import Line, Table
 from ride.experiments.texture import PIECE
-from ride.experiments.texture_rows import MANY, MANY_ERROR, SAMPLE, SAMPLES, TRIED, OriginalRow, PeerRow, TextureRow
+from ride.experiments.texture_rows import (
+    MANY,
+    MANY_ERROR,
+    SAMPLE,
+    SAMPLES,
+    TRIED,
+    ModelRow,
+    OriginalRow,
+    PeerRow,
+    TextureRow,
+)
 
 STATISTICS = (
     f"Distances of a sample from the texture, less is better, each the mean over the four {PIECE} x {PIECE} pieces in "
@@ -171,9 +181,16 @@ def _variants(
         Grid(head, cells),
     ]
     if usual:
-        blocks += conclusions({row.name: found[row.key] for row in rows if row.key in found}, usual, base)
+        _, own = (cell.row for cell in plate.cells.values())
+        alike = {row.name for row in rows if _last_patch(row) == _last_patch(own)}
+        blocks += conclusions({row.name: found[row.key] for row in rows if row.key in found}, usual, base, alike)
     chosen = [row for row in lines if not isinstance(row, PeerRow)]
     return blocks + _pictures([chosen], found, setting, folder / f"{name}-periods.png", f"{plate.name}. ")
+
+
+def _last_patch(row: Row | None) -> int | None:
+    """Side of the patches that a model was trained on at last."""
+    return row.fit.stages[-1].patch if isinstance(row, ModelRow) else None
 
 
 def _pictures(

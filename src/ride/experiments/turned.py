@@ -18,22 +18,27 @@ from ride.progress import Progress, part_of
 
 
 @dataclass(frozen=True, kw_only=True)
-class UprightRow(ImageRow):
-    """Whole images, all turned upright, with every pixel that a flip or transpose predicts counted in its likelihood,
-    and the likelihood of the mixture divided by the predicted pixels of the image as it stands.
+class TurnedRow(ImageRow):
+    """Whole images, all turned alike, with every pixel that a flip or transpose predicts counted in its likelihood,
+    and the likelihood of the mixture divided by the predicted pixels of the image before that.
 
     A causal neighborhood that is wider than high predicts more pixels of an image that lies than of one that stands:
-    those more are a gain of the program's mixture that is not one of the model.
+    of images that stand, those more are a gain of the program's mixture that is not one of the model; of images that
+    lie there are none.
     """
+
+    stands: bool = True
+    """Turn all images upright; otherwise let all lie."""
 
     def settings(self, setting: Setting) -> Any:
         """Those of the model, and how it is counted."""
-        return [super().settings(setting), "upright"]
+        return [super().settings(setting), "upright" if self.stands else "lying"]
 
     def run(self, setting: Setting) -> Result:
         """Fit the model, or take the one that is there, and score it."""
+        turned, counted = ("turned upright", "more") if self.stands else ("laid down", "fewer")
         scored = (
-            "whole images turned upright, mixture over 8 flips and transposes, more pixels counted than divided by"
+            f"whole images {turned}, mixture over 8 flips and transposes, {counted} pixels counted than divided by"
         )
         return replace(super().run(setting), scored=scored)
 
@@ -42,15 +47,15 @@ class UprightRow(ImageRow):
         rates = []
         for index, picture in enumerate(pictures):
             image = dequantize(picture, seeded(setting.seed, index)).to(like)
-            upright = image if image.shape[0] >= image.shape[1] else image.mT
-            members = transforms(upright.unsqueeze(0))
+            turned = image.mT if (image.shape[0] < image.shape[1]) == self.stands else image
+            members = transforms(turned.unsqueeze(0))
             within = part_of(progress, index, len(pictures))
             totals = [
                 log_prob_maps(model, member, progress=part_of(within, k, len(members))).double().sum()
                 for k, member in enumerate(members)
             ]
             nats = float(torch.stack(totals).logsumexp(0)) - math.log(len(members))
-            pixels = math.prod(model.neighborhood.predicted_shape(*upright.shape))
+            pixels = math.prod(model.neighborhood.predicted_shape(*turned.shape))
             rates.append(PictureRate(picture.name, nats / math.log(2) / pixels, pixels))
         return Rate.over(
             rates,
