@@ -82,8 +82,8 @@ PARTS = (
     ),
     Part(
         "step",
-        "**A training step** from crops to the update of the parameters, 50 patches of 22 x 22; the floor is all of"
-        " its matrix products and exponentials",
+        "**A training step** from crops to the update of the parameters by Adam, 50 patches of 22 x 22; the floor is"
+        " all of its matrix products and exponentials",
         (
             *MODEL,
             OVER,

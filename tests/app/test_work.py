@@ -156,6 +156,9 @@ def test_a_texture_is_drawn_in_the_size_asked_for(model: RIDE):
     assert "9 x 20 pixels, seed 1" in view.figures
     with pytest.raises(ConfigError, match="height must be from 16 to 512"):
         texturing.check_size(9, 20, 1, LIMITS)
+    for seed in (-1, 2**64):
+        with pytest.raises(ConfigError, match="seed must be from 0 to"):
+            texturing.check_size(20, 20, seed, LIMITS)
 
 
 def test_a_texture_too_small_to_split_is_a_sentence():

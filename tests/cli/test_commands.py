@@ -14,7 +14,8 @@ from tests.cli.conftest import complaint, run_apart, shape_of, typed
 from ride.cli.main import COMMANDS
 from ride.cli.sample import Command as Sample
 from ride.data import DeadLeaves, Leaves, open_pictures, sources
-from ride.models.files import load, load_card
+from ride.models.files import load, load_card, save
+from ride.models.ride import RIDE, RIDEConfig
 from ride.training import presets
 
 
@@ -67,6 +68,22 @@ def test_evaluate_draws_maps(ride, model: Path, photos: Path, tmp_path: Path):
     assert [path.name for path in drawn] == ["0000-a.png", "0001-b.png"]
     assert all(f"wrote {path}" in ran.out for path in drawn)
     assert shape_of(drawn[0])[1] > 100
+
+
+def test_maps_of_one_plane_given_another(ride, photos: Path, tmp_path: Path):
+    for config, name in ((RIDEConfig(layers=0, given=1), "given"), (RIDEConfig(layers=0, channels=2), "two")):
+        torch.manual_seed(0)
+        tiny = RIDE(replace(config, components=2, scales=2, features=2))
+        tiny.fit_whitening([torch.rand(2, 12, 12, 2)])
+        save(tiny, tmp_path / f"{name}.safetensors", {})
+    colours = np.random.default_rng(0).integers(0, 256, (9, 11, 3), dtype=np.uint8)
+    Image.fromarray(colours).save(tmp_path / "c.png")
+    ran = ride("evaluate", tmp_path / "given.safetensors", tmp_path / "c.png", "--maps", tmp_path / "maps")
+    assert (ran.status, ran.err) == (0, "")
+    assert shape_of(tmp_path / "maps" / "0000-c.png")[1] > 100
+    refused = ride("evaluate", tmp_path / "two.safetensors", tmp_path / "c.png", "--maps", tmp_path / "none")
+    assert "--maps shows images of 1 or 3 channels" in complaint(refused)
+    assert not (tmp_path / "none").exists()
 
 
 def test_sample_by_suffix_seed_and_count(ride, model: Path, tmp_path: Path):

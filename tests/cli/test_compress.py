@@ -107,14 +107,17 @@ def test_what_cannot_be_compressed_is_left_out(ride: Ride, photo: Path, tmp_path
     text, other = tmp_path / "text.png", tmp_path / "other.png"
     text.write_bytes(b"no image")
     other.write_bytes(photo.read_bytes())
-    ran = ride("compress", photo, text, other, "--json")
+    long = tmp_path / "long.npy"
+    np.save(long, np.zeros((9, 8), np.uint32))
+    ran = ride("compress", photo, text, long, other, "--json")
     assert ran.status == 1
-    first, last = ran.err.splitlines()
+    first, second, last = ran.err.splitlines()
     assert first.startswith(f"ride: left out: cannot read {text}: ")
-    assert last == "ride: error: 1 file of 3 could not be compressed; the others are"
+    assert second.startswith(f"ride: left out: {long} has pixels of uint32: only integers of 8 or 16 bits")
+    assert last == "ride: error: 2 files of 4 could not be compressed; the others are"
     done = json.loads(ran.out)
     assert [file["source"] for file in done["files"]] == [str(photo), str(other)]
-    assert len(done["left_out"]) == 1
+    assert len(done["left_out"]) == 2
     assert ride("decompress", tmp_path / "other.ride", "--out", tmp_path / "back.png").status == 0
     assert np.array_equal(pixels_of(tmp_path / "back.png"), pixels_of(photo))
 
@@ -302,7 +305,7 @@ def test_no_files_are_a_mistake(ride: Ride, command: str):
     assert (ran.status, ran.err) == (2, "ride: error: give at least one file\n")
 
 
-def test_bad_input_is_one_line(ride: Ride, photo: Path, tmp_path: Path):
+def test_bad_input_is_one_line(ride: Ride, model: Path, photo: Path, tmp_path: Path):
     floats, packed = tmp_path / "floats.tiff", tmp_path / "packed.ride"
     Image.fromarray(np.zeros((4, 4), np.float32)).save(floats)
     packed.write_bytes(b"nothing")
@@ -322,6 +325,8 @@ def test_bad_input_is_one_line(ride: Ride, photo: Path, tmp_path: Path):
         (("decompress", packed, "--out", photo), "--force"),
         (("info", packed), "no image that ride has compressed"),
         (("quantize", "bsds300", "--out", tmp_path / "a.png"), ".safetensors"),
+        (("quantize", model, "--out", model), "written over what it is made of"),
+        (("quantize", "bsds300", "--colours", model, model, "--out", model), "written over what it is made of"),
     ):
         assert part in complaint(ride(*words))
     assert sorted(path.name for path in tmp_path.glob("*.ride")) == ["packed.ride", "there.ride"]

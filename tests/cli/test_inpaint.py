@@ -232,6 +232,11 @@ def test_bad_input_is_one_line(ride: Ride, model: Path, photo: Path, mask: Path,
         ((photo, "--mask", mask, "--map", "--keep", tmp_path / "keep"), "--keep"),
     ):
         assert part in complaint(ride("inpaint", model, *words, *out))
+    for file in (photo, mask):
+        before = file.read_bytes()
+        over = ride("inpaint", model, photo, "--mask", mask, "--out", file)
+        assert f"{file} would be written over what it is made of" in complaint(over)
+        assert file.read_bytes() == before
     assert not list(tmp_path.glob("out*"))
     assert not (tmp_path / "keep").exists()
     assert ride("inpaint", model, photo).status == 2

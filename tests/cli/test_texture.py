@@ -7,9 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from tests.cli.conftest import complaint, run_apart, shape_of
 
+from ride.cli.texture import Command
+from ride.data import Picture
 from ride.models.files import load
 
 TINY = ("--hidden", 3, "--components", 2, "--scales", 2, "--features", 2, "--length", 0.005)
@@ -22,6 +25,14 @@ def save(path: Path, pixels: np.ndarray) -> Path:
 
 def noise(shape: tuple[int, ...] = (100, 110), dtype: type = np.uint8) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, shape).astype(dtype)
+
+
+def test_a_sample_without_structure_has_no_distances(capsys: pytest.CaptureFixture[str]):
+    picture = Picture("a", noise(), 256)
+    white, speckled = torch.ones(60, 70), torch.rand(60, 70, generator=torch.Generator().manual_seed(0))
+    likenesses = Command(image="a.png")._compare(picture, {"mcgsm": white, "ride": speckled})
+    assert list(likenesses) == ["original", "ride"]
+    assert "no distances of sample-mcgsm.png" in capsys.readouterr().err
 
 
 @pytest.fixture

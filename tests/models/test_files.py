@@ -68,6 +68,15 @@ def test_a_model_comes_back_bit_for_bit(tmp_path, config, dtype):
     assert load_card(tmp_path / "m.safetensors") == CARD
 
 
+def test_a_whole_number_stands_for_one_with_decimals(path: Path):
+    def as_before(texts, tensors):
+        texts["config"] = json.dumps({**json.loads(texts["config"]), "largest_memory": 1})
+
+    rewrite(path, as_before)
+    bound = load(path).config.largest_memory
+    assert (bound, type(bound)) == (1, float)
+
+
 def test_loading_draws_no_random_numbers(path):
     before = torch.get_rng_state()
     load(path)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ride.app.jobs import Job, View
-from ride.app.limits import Limits
+from ride.app.limits import LARGEST_SEED, Limits
 from ride.app.show import Clock, heat, image, side_by_side
 from ride.data import Picture
 from ride.errors import ConfigError, DataError
@@ -104,7 +104,7 @@ def check_request(missing: int, sweeps: int, chains: int, seed: int, limits: Lim
     for name, value, least, most in (
         ("sweeps", sweeps, 1, limits.sweeps),
         ("chains", chains, 1, limits.chains),
-        ("seed", seed, 0, 2**31 - 1),
+        ("seed", seed, 0, LARGEST_SEED),
     ):
         if not least <= value <= most:
             raise ConfigError(f"{name} must be from {least} to {most:,} on this page, not {value}")

@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 
+LARGEST_SEED = 2**31 - 1
+
 
 @dataclass(frozen=True)
 class Limits:
-    """Bounds of one page, all stated on it.
+    """Bounds of one page.
 
     Args:
         side: largest height and width in pixels; of a larger image the middle is taken.

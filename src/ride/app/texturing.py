@@ -4,7 +4,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 
 from ride.app.jobs import Job, View
-from ride.app.limits import Limits
+from ride.app.limits import LARGEST_SEED, Limits
 from ride.app.show import Clock, image, picture, side_by_side
 from ride.data import Picture, split_regions
 from ride.errors import ConfigError
@@ -91,5 +91,5 @@ def check_size(height: int, width: int, seed: int, limits: Limits) -> None:
             raise ConfigError(
                 f"the {name} must be from {limits.least} to {limits.side} pixels on this page, not {value}"
             )
-    if seed < 0:
-        raise ConfigError(f"the seed must be 0 or more, not {seed}")
+    if not 0 <= seed <= LARGEST_SEED:
+        raise ConfigError(f"the seed must be from 0 to {LARGEST_SEED}, not {seed}")

@@ -101,9 +101,11 @@ def _next(files: Iterator[bytes], taken: "deque[Path]") -> bytes | None:
 
 def _pixels(source: Path) -> "NDArray[Any]":
     """The pixels of a picture, of integers."""
+    import numpy as np
+
     from ride.data.stored import stored_pixels
 
     pixels = stored_pixels(source)
-    if pixels.dtype.kind != "u":
+    if pixels.dtype not in (np.uint8, np.uint16):
         raise DataError(f"{source} has pixels of {pixels.dtype}: only integers of 8 or 16 bits can be compressed")
     return pixels

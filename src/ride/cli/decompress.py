@@ -33,7 +33,8 @@ class Command(Together):
     salvage: bool = False
     """Write what is whole of damaged files."""
     most_pixels: int = 2**30
-    """Refuse files that claim larger images: each channel counts, and twice where it has 16 bits."""
+    """Refuse files that claim larger images: each channel counts, and twice where it has 16 bits of
+    more than 256 levels."""
     force: bool = False
     """Overwrite files that exist."""
 

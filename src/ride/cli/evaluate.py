@@ -65,6 +65,9 @@ class Command(Computing):
         if self.maps and not can_draw():
             raise ConfigError(f"--maps {NEEDED}")
         model = load(name).to(device)
+        channels = model.config.channels
+        if self.maps and channels not in (1, 3):
+            raise ConfigError(f"--maps shows images of 1 or 3 channels, and {name} has {channels}: leave it out")
         pictures = self.open_planes(
             source,
             model.config,
@@ -81,6 +84,8 @@ class Command(Computing):
             assert folder
             # Numbered: two folders may hold images of one name.
             path = folder / f"{own[len(drawn)]:04d}-{Path(name).stem}.png"
+            # Without planes that are given.
+            image = image[..., :channels].squeeze(-1) if image.ndim == 3 else image
             draw(path, [[Panel(Path(name).name, image), Panel("bits per pixel", log_prob / math.log(2), bits=True)]])
             drawn.append(str(path))
 

@@ -44,12 +44,12 @@ class Command(Computing):
     mask: Path
     """An image of the same size: white, or any value but 0, where pixels are missing."""
     out: Path = Path("inpainted.png")
-    """Where to write one draw: .png (8 bits) or .npy. Beside it: NAME-mean, NAME-std and, by matplotlib, the overview
-    NAME-all.png."""
+    """Where to write one draw: .png (8 bits) or .npy. Beside it, but with --map: NAME-mean, NAME-std and, by
+    matplotlib, the overview NAME-all.png."""
     sweeps: int = 100
     """Updates of each 5 x 5 block of missing pixels."""
     chains: int = 1
-    """Independent chains, for a better mean and deviation."""
+    """Independent chains, for a better mean and deviation; with --map from where to climb."""
     candidates: int = 5
     """Samples that each chain begins with the best of."""
     flips: bool = False
@@ -68,12 +68,12 @@ class Command(Computing):
         if len(self.sources) not in (1, 2):
             raise UsageError(f"ride inpaint takes [MODEL] IMAGE, not {len(self.sources)} arguments")
         device = self.find_device()
-        out = output_file(self.out, (".png", ".npy"))
         if self.chains < 1:
             raise ConfigError(f"--chains must be at least 1, not {self.chains}")
         if self.map and self.keep:
             raise ConfigError("--map makes no chains that could be kept: leave --keep out")
         name, source = self.sources if len(self.sources) == 2 else ("bsds300", self.sources[0])
+        out = output_file(self.out, (".png", ".npy"), (source, self.mask))
 
         from ride.models.files import load
 

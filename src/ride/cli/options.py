@@ -90,11 +90,11 @@ def output_directory(path: Path) -> Path:
     return path
 
 
-def output_file(path: Path, suffixes: tuple[str, ...]) -> Path:
+def output_file(path: Path, suffixes: tuple[str, ...], inputs: tuple[str | Path, ...] = ()) -> Path:
     """Check a file to be written, before any long work is done.
 
-    Raises `ConfigError` for a suffix that is not one of those given, `OutputError` if its directory is
-    missing or cannot be written into.
+    Raises `ConfigError` for a suffix that is not one of those given and a file that is one of the inputs,
+    `OutputError` if its directory is missing or cannot be written into.
     """
     if path.suffix.lower() not in suffixes:
         raise ConfigError(f"cannot write {path}: its name must end in {' or '.join(suffixes)}")
@@ -102,6 +102,9 @@ def output_file(path: Path, suffixes: tuple[str, ...]) -> Path:
         raise OutputError(f"cannot write {path}: there is no directory {path.parent}")
     if path.is_dir():
         raise OutputError(f"cannot write {path}: it is a directory")
+    # One file may have many names.
+    if path.exists() and os.path.realpath(path) in map(os.path.realpath, inputs):
+        raise ConfigError(f"{path} would be written over what it is made of: give another --out")
     if not os.access(path.parent, os.W_OK):
         raise OutputError(f"cannot write {path}: permission denied")
     return path

@@ -34,10 +34,12 @@ class Command(Seeded):
     def run(self) -> None:
         """Quantise and write."""
         self.start()
-        out = output_file(self.out, (".safetensors",))
 
         from ride.codec import quantize, save_integer
-        from ride.models.files import load, load_card
+        from ride.models.files import RUN_MODEL, load, load_card
+
+        models = [Path(name) for name in (self.model, *(self.colours or ()))]
+        out = output_file(self.out, (".safetensors",), (*models, *(path / RUN_MODEL for path in models)))
 
         model = load(self.model)
         integers = quantize(model)

@@ -2,6 +2,7 @@
 
 import json
 import math
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,7 +11,7 @@ from tyro.conf import Positional, arg
 
 from ride.cli.computing import Computing
 from ride.cli.size import Size, rows_and_columns
-from ride.errors import ConfigError
+from ride.errors import ConfigError, DataError
 from ride.models.ride import RIDEConfig
 
 if TYPE_CHECKING:
@@ -101,7 +102,14 @@ class Command(Computing):
             return {}
         with self.progress("comparing the samples with the texture"):
             original = Original(picture, self.seed, side)
-            return {"original": original.itself(), **{name: original.compare(x) for name, x in samples.items()}}
+            likenesses = {"original": original.itself()}
+            for name, sample in samples.items():
+                try:
+                    likenesses[name] = original.compare(sample)
+                except DataError as error:
+                    # Its picture is still worth to be written.
+                    print(f"ride: note: no distances of sample-{name}.png: {error}", file=sys.stderr)
+            return likenesses
 
     def _write(
         self,

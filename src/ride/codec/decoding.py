@@ -35,7 +35,8 @@ def decode(
     Args:
         data: the bytes.
         model: the integer model that it was encoded with or its file; the bundled ones are tried unless given.
-        most_pixels: larger images are refused, each channel counted, and twice where it has 16 bits.
+        most_pixels: larger images are refused, each channel counted, and twice where it has 16 bits of more than 256
+            levels.
         progress: called with the bytes of the pixels that are decoded, and all; perhaps from another thread.
 
     Raises:

@@ -107,6 +107,7 @@ def open_pictures(
         progress: called with the files read and all.
 
     Raises:
+        ConfigError: the limit is below 1, or dead leaves are asked for in colour.
         DataError: there are no images, or one cannot be read; it is named.
     """
     if limit is not None and limit < 1:

@@ -22,7 +22,8 @@ BITS_PER_SAMPLE, SAMPLES_PER_PIXEL, SAMPLE_FORMAT = 258, 277, 339
 def stored_pixels(path: Path) -> NDArray[Any]:
     """The pixels that a file stores, turned upright: [H, W] or [H, W, 3] of uint8, uint16 or float32.
 
-    An .npy has one image. Of a picture twice as many pixels are read as `Image.MAX_IMAGE_PIXELS` says, 178 million.
+    An .npy has one image, of any numbers. Of a picture twice as many pixels are read as `Image.MAX_IMAGE_PIXELS` says,
+    178 million.
 
     Raises:
         DataError: the file cannot be read, has several images, or one of which something would be lost; it is named.

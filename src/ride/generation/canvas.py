@@ -64,13 +64,14 @@ def canvas_of(image: Float[Tensor, "H W M"], hole: Bool[Tensor, "H W"], margin: 
         bounds.append((min(cut[0], first - margin), max(cut[1], last + margin)))
     # Numpy's padding reflects again and again where the margin is larger than the image.
     places = [_mirrored(start, end, size) for (start, end), size in zip(bounds, hole.shape, strict=True)]
-    rows, columns = (torch.from_numpy(place) for place, _ in places)
-    own = torch.from_numpy(places[0][1])[:, None] & torch.from_numpy(places[1][1])
+    rows, columns = (torch.from_numpy(place).to(hole.device) for place, _ in places)
+    own_rows, own_columns = (torch.from_numpy(own).to(hole.device) for _, own in places)
+    own = own_rows[:, None] & own_columns
     cut_hole = hole[rows][:, columns] & own
     inside = bool(own.all())
     source = image if inside else nearest_filled(image, hole)
     pixels = torch.where(own[..., None], image[rows][:, columns], source[rows][:, columns])
-    return Canvas(pixels, cut_hole, own, (rows[:, None] * hole.shape[1] + columns).to(hole.device), not inside)
+    return Canvas(pixels, cut_hole, own, rows[:, None] * hole.shape[1] + columns, not inside)
 
 
 def _mirrored(start: int, end: int, size: int) -> tuple[np.ndarray, np.ndarray]:

@@ -64,8 +64,10 @@ class Inpainting:
         """
         if not 0 < level < 1:
             raise ConfigError(f"the level of an interval is between 0 and 1, not {level}")
-        tails = torch.tensor([0.5 - level / 2, 0.5 + level / 2], dtype=torch.float64)
-        low, high = torch.quantile(self._samples.double(), tails, dim=0).to(self.image.dtype)
+        samples = self._samples.double()
+        low, high = torch.quantile(samples, samples.new_tensor([0.5 - level / 2, 0.5 + level / 2]), dim=0).to(
+            self.image.dtype
+        )
         return self._in_image(low), self._in_image(high)
 
     def coverage(self, truth: Float[Tensor, "H W *M"], level: float = 0.9) -> float:

@@ -104,6 +104,9 @@ def _bytes(path: str | Path) -> tuple[str, bytes]:
 
 def _config(source: str, settings: Mapping[str, Any]) -> RIDEConfig:
     types = get_type_hints(RIDEConfig)
+    # A whole number may stand for one with decimals.
+    whole = {name: float(n) for name, n in settings.items() if type(n) is int and types.get(name) == float | None}
+    settings = {**settings, **whole}
     strange = [name for name in settings if name not in types or not isinstance(settings[name], types[name])]
     if strange:
         raise ModelError(f"{source} has settings that this version of ride cannot read: {', '.join(strange)}")

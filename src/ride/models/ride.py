@@ -58,6 +58,8 @@ class RIDEConfig:
 
     def __post_init__(self) -> None:
         require_at_least(1, self, "hidden", "channels", "components", "scales")
+        if self.largest_memory is not None:
+            object.__setattr__(self, "largest_memory", float(self.largest_memory))
         if self.layers < 0:
             raise ConfigError(f"layers must be 0 (an MCGSM) or more, not {self.layers}")
         if self.largest_memory is not None and not 0 < self.largest_memory <= LARGEST_MEMORY:
