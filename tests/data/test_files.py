@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ride.data import Picture, open_pictures
-from ride.data.files import VAN_HATEREN_SHAPE, readable, readers
+from ride.data.files import VAN_HATEREN_SHAPE, naming, readable, readers
 from ride.errors import DataError
 
 DRAW = np.random.default_rng(0)
@@ -364,3 +364,8 @@ def test_raw_images_of_another_size_are_refused(tmp_path: Path):
 )
 def test_images_are_told_by_their_suffix(name: str, is_one: bool):
     assert readable(Path(name)) == is_one
+
+
+def test_want_of_memory_is_not_damage(tmp_path: Path):
+    with pytest.raises(MemoryError), naming(tmp_path / "a.png"):
+        raise MemoryError

@@ -151,6 +151,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             pixels[:, :700] = table[-1]
         write(path / f"imk0000{k}.iml", pixels)
     (path / "readme.txt").write_text("not an image")
+    # What some systems leave beside copied files.
+    (path / "._imk00001.iml").write_bytes(b"no image")
     return path
 
 

@@ -61,7 +61,8 @@ def naming(path: Path, large: bool = False) -> Iterator[None]:
     """Turn what libraries raise about a file into a `DataError` that names it."""
     try:
         yield
-    except DataError:
+    except (DataError, MemoryError):
+        # Want of memory is not the file's fault.
         raise
     except FileNotFoundError as error:
         raise DataError(f"there is no file {path}") from error

@@ -89,7 +89,7 @@ def open_van_hateren(
     folder = Path(folder)
     if not folder.is_dir():
         raise DataError(f"there is no folder {folder}; give the one with the {VAN_HATEREN} images")
-    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() == VAN_HATEREN)
+    paths = sorted(p for p in folder.iterdir() if p.suffix.lower() == VAN_HATEREN and not p.name.startswith("."))
     raw = Pictures(paths, 1, False, None, (1, 1), progress)
     used, skipped = [], []
     for index, picture in enumerate(raw):
