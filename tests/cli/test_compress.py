@@ -282,6 +282,15 @@ def test_arrays_there_and_back(ride: Ride, tmp_path: Path):
     assert np.array_equal(np.load(tmp_path / "back.npy"), pixels)
 
 
+def test_an_array_goes_where_it_is_said_to(ride: Ride, photo: Path, tmp_path: Path):
+    packed, back = tmp_path / "photo.ride", tmp_path / "new" / "back.NPY"
+    back.parent.mkdir()
+    assert ride("compress", photo).status == 0
+    assert ride("decompress", packed, "--out", back).status == 0
+    assert list(back.parent.iterdir()) == [back]
+    assert np.array_equal(np.load(back), pixels_of(photo))
+
+
 def test_files_longer_than_they_say_are_not_read(ride: Ride, photo: Path, tmp_path: Path):
     assert ride("compress", photo).status == 0
     packed = tmp_path / "photo.ride"

@@ -232,9 +232,10 @@ def test_bad_input_is_one_line(ride: Ride, model: Path, photo: Path, mask: Path,
         ((photo, "--mask", mask, "--map", "--keep", tmp_path / "keep"), "--keep"),
     ):
         assert part in complaint(ride("inpaint", model, *words, *out))
-    for file in (photo, mask):
+    mean = image("x-mean.png", np.asarray(Image.open(photo)))
+    for source, file, given in ((photo, photo, photo), (photo, mask, mask), (mean, mean, tmp_path / "x.png")):
         before = file.read_bytes()
-        over = ride("inpaint", model, photo, "--mask", mask, "--out", file)
+        over = ride("inpaint", model, source, "--mask", mask, "--out", given)
         assert f"{file} would be written over what it is made of" in complaint(over)
         assert file.read_bytes() == before
     assert not list(tmp_path.glob("out*"))

@@ -78,7 +78,7 @@ class Command(Seeded):
         with self.progress("making dead leaves") as progress:
             for done, k in enumerate(missing):
                 with replacing(files[k]) as temporary:
-                    Image.fromarray(pictures[k].pixels).save(temporary)
+                    Image.fromarray(pictures[k].pixels).save(temporary, "png")
                 if progress:
                     progress(len(files) - len(missing) + done + 1, len(files))
         return len(missing)

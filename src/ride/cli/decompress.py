@@ -104,7 +104,9 @@ class Command(Together):
             raise CodecError(f"cannot decompress {source}, and nothing was written: all its tiles are damaged")
         with written_like(source, target, self.force) as temporary:
             if array:
-                np.save(temporary, pixels)
+                # By its name NumPy would write into another file where the suffix is not .npy in small letters.
+                with temporary.open("wb") as file:
+                    np.save(file, pixels)
             else:
                 Image.fromarray(pixels).save(temporary, "png")
         said = f", with {counted(len(holes), 'tile')} lost" if holes else ""

@@ -74,6 +74,9 @@ class Command(Computing):
             raise ConfigError("--map makes no chains that could be kept: leave --keep out")
         name, source = self.sources if len(self.sources) == 2 else ("bsds300", self.sources[0])
         out = output_file(self.out, (".png", ".npy"), (source, self.mask))
+        if not self.map:
+            for path in (out.with_stem(f"{out.stem}-mean"), out.with_stem(f"{out.stem}-std"), _all(out)):
+                output_file(path, (".png", ".npy"), (source, self.mask))
 
         from ride.models.files import load
 
@@ -200,7 +203,7 @@ class Command(Computing):
         """Draw all side by side, where that can be drawn."""
         from ride.experiments.pictures import NEEDED, Panel, can_draw, draw
 
-        path = out.with_name(f"{out.stem}-all.png")
+        path = _all(out)
         if not can_draw():
             print(f"ride: note: {path} is not written: it {NEEDED}", file=sys.stderr)
             return []
@@ -237,3 +240,8 @@ class Command(Computing):
         self._write(out, image)
         self.say(f"wrote {out}, the most probable pixels found in {self.steps} steps")
         self.give({"written": [str(out)], "seed": self.seed, "missing": int(mask.sum()), "steps": self.steps})
+
+
+def _all(out: Path) -> Path:
+    """Where the overview goes."""
+    return out.with_name(f"{out.stem}-all.png")

@@ -37,7 +37,7 @@ def write_image(path: Path, image: Float[Tensor, "H W *M"]) -> None:
     if values.ndim == 3 and values.shape[2] not in (1, 3):
         raise ConfigError(f"cannot write {path}: a PNG has 1 or 3 channels, not {values.shape[2]}; use .npy")
     with replacing(path) as temporary:
-        Image.fromarray(to_levels(image)).save(temporary)
+        Image.fromarray(to_levels(image)).save(temporary, "png")
 
 
 def to_levels(image: Float[Tensor, "H W *M"]) -> NDArray[np.uint8]:
