@@ -75,7 +75,7 @@ class Command(Computing):
         name, source = self.sources if len(self.sources) == 2 else ("bsds300", self.sources[0])
         out = output_file(self.out, (".png", ".npy"), (source, self.mask))
         if not self.map:
-            for path in (out.with_stem(f"{out.stem}-mean"), out.with_stem(f"{out.stem}-std"), _all(out)):
+            for path in _beside(out):
                 output_file(path, (".png", ".npy"), (source, self.mask))
 
         from ride.models.files import load
@@ -171,11 +171,8 @@ class Command(Computing):
                 every=EVERY,
                 progress=progress,
             )
-        written = {
-            out: result.best,
-            out.with_stem(f"{out.stem}-mean"): result.mean,
-            out.with_stem(f"{out.stem}-std"): result.std,
-        }
+        mean, std, _ = _beside(out)
+        written = {out: result.best, mean: result.mean, std: result.std}
         for path, image in written.items():
             self._write(path, image)
         overview = self._overview(result, out)
@@ -203,7 +200,7 @@ class Command(Computing):
         """Draw all side by side, where that can be drawn."""
         from ride.experiments.pictures import NEEDED, Panel, can_draw, draw
 
-        path = _all(out)
+        *_, path = _beside(out)
         if not can_draw():
             print(f"ride: note: {path} is not written: it {NEEDED}", file=sys.stderr)
             return []
@@ -242,6 +239,6 @@ class Command(Computing):
         self.give({"written": [str(out)], "seed": self.seed, "missing": int(mask.sum()), "steps": self.steps})
 
 
-def _all(out: Path) -> Path:
-    """Where the overview goes."""
-    return out.with_name(f"{out.stem}-all.png")
+def _beside(out: Path) -> tuple[Path, Path, Path]:
+    """Where the mean, the standard deviation and the overview go."""
+    return out.with_stem(f"{out.stem}-mean"), out.with_stem(f"{out.stem}-std"), out.with_name(f"{out.stem}-all.png")

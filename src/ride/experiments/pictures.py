@@ -55,7 +55,7 @@ def draw(path: Path, rows: Sequence[Sequence[Panel]]) -> None:
             place.set_title(panel.title, fontsize=9)
             _show(figure, place, panel)
     with replacing(path) as temporary:
-        figure.savefig(temporary)
+        figure.savefig(temporary, format="png")
 
 
 def _show(figure: Any, place: Any, panel: Panel) -> None:

@@ -15,9 +15,9 @@ def default(layers: int) -> FitConfig:
     hundreds of steps where it meets large ones at a high rate. The last patches are large, so that it does not run
     away on whole images.
 
-    An MCGSM without layers is fitted by Adam and gets 150 million predicted pixels with a neighborhood 9
-    wide (380 million with one 5 wide), in patches so small that they are
-    nearly independent, and no L-BFGS: on 10^6 pixels it gains on the training images only.
+    An MCGSM without layers is fitted by Adam and gets 150 million predicted pixels with a neighborhood 9 wide
+    (380 million with one 5 wide), in patches so small that they are nearly independent, and no L-BFGS: on 10^6 pixels
+    it gains on the training images only.
 
     The squares of gradients are forgotten sooner than usual: in short runs that was worth hundredths of a bit per
     pixel. So was SOAP in place of Adam, at the same cost. Components of the MCGSM that fall idle at such rates are
