@@ -69,7 +69,7 @@ def test_the_last_step_is_looked_at():
     assert float(walk.x) == 28
 
 
-def test_an_interrupted_fit_goes_on_from_the_last_look(tmp_path: Path):
+def test_an_interrupted_fit_goes_on_from_the_last_step(tmp_path: Path):
     def stop(done: int, total: int, message: str = "") -> None:
         if done == 5:
             raise KeyboardInterrupt
@@ -78,7 +78,7 @@ def test_an_interrupted_fit_goes_on_from_the_last_look(tmp_path: Path):
     with pytest.raises(KeyboardInterrupt):
         first.go(directory=tmp_path, progress=stop)
     assert again.go(directory=tmp_path) == whole.go()
-    assert again.asked == list(range(4, 10))
+    assert again.asked == list(range(5, 10))
     assert torch.equal(again.x, whole.x)
     records = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert [r["nats"] for r in records if r["phase"] == "valid"] == [-3, -4, -15, -30, -49]

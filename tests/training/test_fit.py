@@ -19,6 +19,7 @@ from ride.models.files import load, load_card
 from ride.models.ride import RIDE
 from ride.training import FitConfig, Stage, curriculum, fit
 from ride.training.batches import Batches
+from ride.training.run import Run
 from ride.training.scoring import held_out_tiles, mean_rate, training_patches
 
 TRAINING, HELD_OUT = pictures(), pictures(2, seed=9)
@@ -79,9 +80,10 @@ def test_the_best_model_stays_in_the_model_and_in_the_file(config: FitConfig, sc
     assert card["held_out_bits_per_pixel"] == 2.0 / math.log(2)
 
 
-def test_the_images_to_train_on_are_not_held_out():
+@pytest.mark.parametrize("config", [ADAM, SGD], ids=["fresh noise", "fixed noise"])
+def test_the_images_to_train_on_are_not_held_out(config: FitConfig):
     with pytest.raises(ConfigError, match="held-out images are those to train on"):
-        fit(model_of(), TRAINING, pictures(), ADAM)
+        fit(model_of(), TRAINING, pictures(), config)
 
 
 @pytest.mark.parametrize(("stop", "done", "best"), [(True, 3, 2.0), (False, 4, 3.0)])
@@ -245,24 +247,73 @@ def test_a_rate_too_high_is_said_and_spoils_nothing(layers: int, optimizer: Any,
         model = model_of(layers)
 
 
-def test_a_checkpoint_never_holds_what_is_no_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(curriculum, "CHECKPOINT_SECONDS", 0.0)
+def _spoil_parameters(patch: pytest.MonkeyPatch) -> None:
+    """The third step leads to what is no number."""
     steps, step = [0], torch.optim.Adam.step
 
-    def spoil(optimizer: torch.optim.Adam, *args: Any) -> None:
+    def spoilt(optimizer: torch.optim.Adam, *args: Any) -> None:
         step(optimizer, *args)
         steps[0] += 1
         if steps[0] == 3:
             with torch.no_grad():
                 optimizer.param_groups[0]["params"][0].fill_(math.nan)
 
+    patch.setattr(torch.optim.Adam, "step", spoilt)
+
+
+def _spoil_gradients(patch: pytest.MonkeyPatch) -> None:
+    """The gradients of the third step overflow, the likelihood does not."""
+    steps, descent = [0], curriculum.descent
+
+    def spoilt(parameters: Any, *args: Any) -> torch.Tensor:
+        objective = descent(parameters, *args)
+        steps[0] += 1
+        if steps[0] == 3:
+            parameters[0].grad.fill_(math.inf)
+        return objective
+
+    patch.setattr(curriculum, "descent", spoilt)
+
+
+@pytest.mark.parametrize("clip", [1.0, None])
+@pytest.mark.parametrize("spoil", [_spoil_parameters, _spoil_gradients])
+def test_what_overflows_is_gone_back_on_whenever_checkpoints_fall_due(
+    spoil: Callable[[pytest.MonkeyPatch], None],
+    clip: float | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    kept, save = [], Run.save
+
+    def watched(run: Run, tree: dict[str, Any]) -> None:
+        kept.append(all(bool(value.isfinite().all()) for value in tree["model"].values()))
+        save(run, tree)
+
+    monkeypatch.setattr(Run, "save", watched)
+    models, rates = [], []
+    for seconds in (0.0, 1e9):
+        monkeypatch.setattr(curriculum, "CHECKPOINT_SECONDS", seconds)
+        with monkeypatch.context() as patch:
+            spoil(patch)
+            models.append(model_of())
+            rates.append(
+                fit(models[-1], TRAINING, HELD_OUT, replace(ADAM, clip=clip), directory=tmp_path / f"{seconds}")
+            )
+        assert [line["phase"] for line in log_of(tmp_path / f"{seconds}")].count("back") == 1
+    assert same(*models)
+    assert all(kept)
+    assert math.isfinite(rates[0].nats_per_pixel)
+
+
+def test_the_last_step_of_a_stage_is_not_kept_where_it_is_no_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    config = replace(ADAM, stages=(replace(ADAM.stages[0], steps=3), ADAM.stages[1]))
     with monkeypatch.context() as patch:
-        patch.setattr(torch.optim.Adam, "step", spoil)
+        _spoil_parameters(patch)
         with pytest.raises(ConfigError, match=r"diverged.*stage 1"):
-            fit(model_of(), TRAINING, HELD_OUT, ADAM, directory=tmp_path)
+            fit(model_of(), TRAINING, HELD_OUT, config, directory=tmp_path)
     model, whole = model_of(), model_of()
-    fit(model, TRAINING, HELD_OUT, ADAM, directory=tmp_path)
-    fit(whole, TRAINING, HELD_OUT, ADAM)
+    fit(model, TRAINING, HELD_OUT, config, directory=tmp_path)
+    fit(whole, TRAINING, HELD_OUT, config)
     assert same(model, whole)
 
 

@@ -114,6 +114,16 @@ def test_going_back_restores_everything_and_halves_the_rate():
         optimizer.step()
 
 
+def test_a_step_to_what_is_no_number_is_not_kept():
+    model, optimizer, watch = stepped()
+    for step in range(KEEP_STEPS):
+        if step == KEEP_STEPS - 1:
+            torch.nn.init.constant_(model.weight, math.nan)
+        watch.keep(KEEP_STEPS + step + 1, 0.0, model, optimizer)
+    assert watch.go_back(model, optimizer) == KEEP_STEPS
+    assert model.weight.isfinite().all()
+
+
 def test_it_gives_up_in_the_end():
     model, optimizer, watch = stepped()
     count = 0

@@ -52,6 +52,15 @@ def test_damaged_settings_are_refused_by_name(tmp_path: Path, damaged: bytes):
         Run(tmp_path, SETTINGS)
 
 
+@pytest.mark.parametrize("name", ["model.safetensors", "log.jsonl", "checkpoint.safetensors"])
+def test_files_of_nobody_knows_which_run_are_left_alone(tmp_path: Path, name: str):
+    (tmp_path / name).write_bytes(b"precious")
+    with pytest.raises(ConfigError, match=f"has {name} but no run.json"):
+        Run(tmp_path, SETTINGS)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name).read_bytes() == b"precious"
+
+
 def test_a_directory_that_another_process_is_at_work_in_is_not_claimed(tmp_path: Path):
     with at_work_in(tmp_path), pytest.raises(BusyError):
         Run(tmp_path, SETTINGS)
@@ -114,6 +123,8 @@ def test_a_file_is_no_directory(tmp_path: Path):
 
 @pytest.mark.parametrize("name", ["run.json", "log.jsonl"])
 def test_a_directory_in_the_place_of_a_file_is_named(tmp_path: Path, name: str):
+    if name != "run.json":
+        Run(tmp_path, SETTINGS)
     (tmp_path / name).mkdir()
     with pytest.raises(OutputError, match=tmp_path.name):
         Run(tmp_path, SETTINGS).restore()

@@ -67,6 +67,12 @@ def keep_best(
             raise ModelError(
                 f"{run.checkpoint_path} does not fit this run ({error}): remove it to start the run anew"
             ) from error
+
+    def save() -> None:
+        if run:
+            tree = {"step": done, "since": since, "best": best, "seconds": seconds}
+            run.save({**tree, "model": dict(model.state_dict()), "state": state(), "kept": kept})
+
     clock = saved = time.monotonic()
     while done < steps:
         value = step(done)
@@ -82,26 +88,24 @@ def keep_best(
         if looking:
             rate = score()
             if not math.isfinite(rate):
-                raise ConfigError(f"training diverged: the held-out patches have {rate} nat after step {done}")
+                raise ConfigError(
+                    f"training diverged: the held-out patches have {rate} nat after step {done}; fit at a lower"
+                    " learning rate, in another directory"
+                )
             if run:
                 run.log({"phase": "valid", "step": done, "nats": rate, "seconds": round(seconds, 1)})
             if rate > best:
                 best, kept = rate, copied_state(model)
-        if run and (looking or now - saved >= CHECKPOINT_SECONDS):
-            run.save(
-                {
-                    "step": done,
-                    "since": since,
-                    "best": best,
-                    "seconds": seconds,
-                    "model": dict(model.state_dict()),
-                    "state": state(),
-                    "kept": kept,
-                }
-            )
+        if looking or now - saved >= CHECKPOINT_SECONDS:
+            save()
             saved = time.monotonic()
         if progress:
-            progress(done, steps, f"{value:.3f} nat a patch in training")
+            try:
+                progress(done, steps, f"{value:.3f} nat a patch in training")
+            except BaseException:
+                # It ends the work, of which nothing is lost.
+                save()
+                raise
     model.load_state_dict(kept)
     return best
 

@@ -4,6 +4,7 @@ import json
 import math
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 
 from ride import ranks
 from ride.data import Picture, Pixels, Tiles, seeded
-from ride.errors import ConfigError, DataError, ModelError
+from ride.errors import ConfigError, DataError, ModelError, RideError
 from ride.models.files import save
 from ride.models.ride import RIDE
 from ride.progress import Progress
@@ -24,7 +25,7 @@ from ride.training.checks import check_fit, head_patch, held_out_tile
 from ride.training.config import FitConfig, Stage
 from ride.training.features import head_pixels, single_pixels, states_of
 from ride.training.gradients import descent
-from ride.training.guard import Guard
+from ride.training.guard import Guard, all_finite
 from ride.training.head import HeadState, fit_head
 from ride.training.position import Position, Work
 from ride.training.revival import revive, usage
@@ -76,7 +77,7 @@ class Curriculum:
         self.clock = self.saved = time.monotonic()
         self.work = Work(config, self.batches.steps, lambda patch: math.prod(n.predicted_shape(patch, patch)))
         data = {"train": self.batches.pixels.fingerprint, "valid": held_out.fingerprint if held_out else None}
-        if data["train"] == data["valid"]:
+        if held_out and self._seen(images, valid_images, held_out):
             raise ConfigError("the held-out images are those to train on: give others, or hold out a part of them")
         settings = {
             "model": model.config.identity(),
@@ -113,6 +114,13 @@ class Curriculum:
         if self.directory and not self.directory.model_path.exists():
             # It was taken away since it was written.
             self._keep(position.best)
+
+    def _seen(self, images: Sequence[Picture], valid_images: Sequence[Picture], held_out: Pixels) -> bool:
+        """Whether the held-out images are those to train on, with whatever noise these keep."""
+        if len(images) != len(valid_images):
+            return False
+        kept = Batches(valid_images, self.config).pixels if self.config.noise == "fixed" else held_out
+        return kept.fingerprint == self.batches.pixels.fingerprint
 
     def _open(self, directory: str | Path | None, settings: dict[str, Any]) -> dict[str, Any]:
         """What the run goes on from, and the model that it begins with if that is nothing."""
@@ -151,12 +159,14 @@ class Curriculum:
             own = ranks.share(patches).to(model.whitening.mean_out)
             weight = len(own) / len(patches)
             objective = float(descent(parameters, model.mean_log_prob, [own], weight, LEAST_PATCHES))
+            norm = nn.utils.clip_grad_norm_(parameters, math.inf if config.clip is None else config.clip)
+            if not norm.isfinite():
+                # Gradients overflow sooner than the likelihood, and a step along them leads nowhere.
+                objective = math.nan
             if self.guard.astray(objective):
                 self._go_back(objective)
                 continue
             self._expect_finite(objective)
-            if config.clip is not None:
-                nn.utils.clip_grad_norm_(parameters, config.clip)
             optimizer.step()
             position.step += 1
             self.guard.keep(position.step, objective, model, optimizer)
@@ -292,8 +302,15 @@ class Curriculum:
         )
 
     def _tell(self, message: str) -> None:
-        if self.progress:
+        if not self.progress:
+            return
+        try:
             self.progress(self.work.done(self.position), self.work.total, message)
+        except BaseException:
+            # It ends the work, at a place where that can be taken up again: nothing is lost.
+            with suppress(RideError):
+                self._checkpoint(always=True)
+            raise
 
     def _log(self, phase: str, rate: float | None, **more: int | float) -> None:
         if self.directory:
@@ -311,7 +328,10 @@ class Curriculum:
         self._seconds()
         if not self.directory or (not always and time.monotonic() - self.saved < CHECKPOINT_SECONDS):
             return
-        if not all(bool(parameter.isfinite().all()) for parameter in self.model.parameters()):
+        if not all_finite(self.model):
+            if not always:
+                # The next step goes back, whenever it was that a checkpoint fell due.
+                return
             self._diverged()
         self.directory.save(
             {

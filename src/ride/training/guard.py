@@ -58,8 +58,8 @@ class Guard:
         if self.counted < KEEP_STEPS:
             return
         mean, self.total, self.counted = self.total / self.counted, 0.0, 0
-        if mean < self.level - FALL:
-            # Slowly on its way down: what was kept before is better.
+        if mean < self.level - FALL or not all_finite(model):
+            # Slowly on its way down, or lost in the last step: what was kept before is better.
             return
         self.level = max(self.level, mean)
         self.hold(step, model, optimizer)
@@ -80,6 +80,11 @@ class Guard:
         self.slowdown, self.recent, self.peak = self.slowdown / 2, self.level, -math.inf
         self.total, self.counted = 0.0, 0
         return self.step
+
+
+def all_finite(model: nn.Module) -> bool:
+    """Whether all parameters are numbers."""
+    return all(bool(parameter.isfinite().all()) for parameter in model.parameters())
 
 
 def _cloned(tree: Any) -> Any:

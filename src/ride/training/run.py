@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ride.atomic import write_bytes
-from ride.errors import OutputError
+from ride.errors import ConfigError, OutputError
 from ride.locks import lock
 from ride.models.files import RUN_MODEL
 from ride.settings import claim, make_directory
@@ -13,6 +13,10 @@ from ride.training.checkpoints import load_checkpoint, save_checkpoint
 
 CHECKPOINT = "checkpoint.safetensors"
 """Where a run goes on from."""
+SETTINGS = "run.json"
+"""What it is."""
+LOG = "log.jsonl"
+"""What it tells."""
 
 
 class Run:
@@ -32,7 +36,7 @@ class Run:
 
     Raises:
         ConfigError: the directory holds a run with other settings or other data, or what cannot be read as one, or
-            another process is at work on it.
+            files that a run would replace, or another process is at work on it.
         OutputError: the directory cannot be made or written.
     """
 
@@ -41,11 +45,12 @@ class Run:
         # One of two that begin at once: else each might find its own settings beside work of the other.
         make_directory(directory, "a run")
         self._lock = lock(directory)
-        claim(directory / "run.json", settings, "a run")
+        self._refuse_foreign()
+        claim(directory / SETTINGS, settings, "a run")
 
     @property
     def _log(self) -> Path:
-        return self.directory / "log.jsonl"
+        return self.directory / LOG
 
     @property
     def checkpoint_path(self) -> Path:
@@ -56,6 +61,20 @@ class Run:
     def model_path(self) -> Path:
         """Where the best model so far is kept."""
         return self.directory / RUN_MODEL
+
+    def _refuse_foreign(self) -> None:
+        """Raise ConfigError where there are files that a run would replace, of which nobody knows what they are."""
+        try:
+            if (self.directory / SETTINGS).exists():
+                return
+            foreign = [name for name in (CHECKPOINT, LOG, RUN_MODEL) if (self.directory / name).exists()]
+        except OSError as error:
+            raise OutputError(f"cannot use the directory {self.directory} for a run: {error.strerror}") from error
+        if foreign:
+            raise ConfigError(
+                f"{self.directory} has {foreign[0]} but no {SETTINGS}, so it is not known of which run that is: give "
+                "another directory, or move the file away"
+            )
 
     def log(self, record: dict[str, Any]) -> None:
         """Append one line to the log.
