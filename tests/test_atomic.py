@@ -83,6 +83,19 @@ def test_a_missing_directory_and_a_directory_in_the_way_are_output_errors(tmp_pa
     assert names(tmp_path) == ["taken"]
 
 
+def test_what_lies_in_a_directory_that_cannot_be_read_is_written(tmp_path, monkeypatch):
+    opened = os.open
+
+    def refusing(path, flags, *args):
+        if Path(path).is_dir():
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return opened(path, flags, *args)
+
+    monkeypatch.setattr(os, "open", refusing)
+    write_bytes(tmp_path / "a", b"x")
+    assert (tmp_path / "a").read_bytes() == b"x"
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root writes anywhere")
 def test_a_directory_that_cannot_be_written_is_an_output_error(tmp_path):
     tmp_path.chmod(0o500)

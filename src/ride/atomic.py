@@ -23,8 +23,9 @@ def replacing(path: str | Path) -> Iterator[Path]:
         yield temporary
         _flush(temporary)
         temporary.replace(target)
-        # The new name is on disk only once the directory is.
-        _flush(target.parent)
+        # The new name is on disk only once the directory is; not every directory that can be written can be read.
+        with suppress(OSError):
+            _flush(target.parent)
     except OSError as error:
         raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
     finally:

@@ -98,13 +98,22 @@ def from_main(make: Callable[[], bytes]) -> bytes:
     if failed:
         raise failed
     if name:
-        raise next((kind for kind in RideError.__subclasses__() if kind.__name__ == name), RideError)(message)
+        raise _kinds().get(name, RideError)(message)
     if not size:
         return b""
     sent = _bytes(data if main() else bytes(size))
     with _lost():
         dist.broadcast(sent, src=0)
     return _data(sent)
+
+
+def _kinds() -> dict[str, type[RideError]]:
+    """All errors raised on purpose by their names."""
+    kinds: list[type[RideError]] = [RideError]
+    for kind in kinds:
+        # It grows by the kinds of what was found.
+        kinds += kind.__subclasses__()
+    return {kind.__name__: kind for kind in kinds}
 
 
 def _grouped() -> bool:

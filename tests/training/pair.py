@@ -17,7 +17,7 @@ from torch import distributed as dist
 from ride import ranks
 from ride.cli.together import leave
 from ride.data import Picture
-from ride.errors import DataError, RideError
+from ride.errors import BusyError, DataError, RideError
 from ride.evaluation import evaluate
 from ride.models.ride import RIDE
 from ride.training import FitConfig, curriculum, fit
@@ -94,6 +94,9 @@ def talk() -> dict[str, Any]:
     def fail() -> bytes:
         raise DataError("the disk of rank 0 is gone")
 
+    def be_busy() -> bytes:
+        raise BusyError("another is at work")
+
     return {
         "rank": [rank, ranks.count(), ranks.main()],
         "share": [list(ranks.share(range(size))) for size in (5, 1, 0)],
@@ -103,6 +106,7 @@ def talk() -> dict[str, Any]:
         "gather": ranks.gather({"of": "ü" * 100 * rank, "n": [rank, None]}),
         "from_main": [ranks.from_main(lambda: bytes([rank, 7])).hex(), ranks.from_main(lambda: b"").hex()],
         "failed": refused(lambda: ranks.from_main(fail)),
+        "busy": refused(lambda: ranks.from_main(be_busy)),
     }
 
 

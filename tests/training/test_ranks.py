@@ -97,6 +97,7 @@ def test_ranks_divide_and_tell(found: list[dict[str, Any]]):
     assert first["gather"] == [{"of": "", "n": [0, None]}, {"of": "ü" * 100, "n": [1, None]}]
     assert first["from_main"] == ["0007", ""]
     assert first["failed"] == ["DataError", "the disk of rank 0 is gone"]
+    assert first["busy"] == ["BusyError", "another is at work"]
 
 
 @pytest.mark.parametrize(
