@@ -256,6 +256,23 @@ def test_a_record_stands_in_for_results_that_are_gone(run, data: Path, tmp_path:
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
+def test_no_sample_is_drawn_from_a_model_that_is_not_the_one_of_the_record(run, data: Path, tmp_path: Path):
+    folder = tmp_path / "report"
+    folder.mkdir()
+    write_report(tiny(), "tiny", run, folder)
+    before = (folder / "tiny-sample-ride.png").read_bytes()
+    known = read_record(folder / "tiny.json")
+    run_rows(tiny(), ["ride"], setting(data, tmp_path / "trial", length=0.5))
+    write_report(tiny(), "tiny", setting(data, tmp_path / "trial", known=known), folder)
+    assert (folder / "tiny-sample-ride.png").read_bytes() == before
+
+
+def test_a_record_keeps_rows_that_the_table_does_not_know(run, data: Path, tmp_path: Path):
+    known = {"of-old": next(iter(results(tiny(), run).values()))}
+    write_report(tiny(), "tiny", replace(run, known=known), tmp_path)
+    assert read_record(tmp_path / "tiny.json") == {**results(tiny(), run), **known}
+
+
 @pytest.mark.parametrize("text", ["", "[]", '{"mcgsm": {}}', '{"mcgsm": 1}'])
 def test_a_record_that_is_none_is_named(tmp_path: Path, text: str):
     (tmp_path / "a.json").write_text(text)

@@ -140,6 +140,20 @@ def test_a_budget_ends_the_work_and_the_next_call_goes_on(data: Path, tmp_path: 
     assert list(results(table, here)) == ["mcgsm", "ride"]
 
 
+def test_with_however_little_time_calls_come_to_an_end(data: Path, tmp_path: Path):
+    here, whole, table, keys = (
+        setting(data, tmp_path / "out"),
+        setting(data, tmp_path / "whole"),
+        tiny(),
+        ["mcgsm", "ride"],
+    )
+    calls = next(k for k in range(100) if not run_rows(table, keys, here, minutes=1e-9))
+    assert calls > 2
+    run_rows(table, keys, whole)
+    for key in keys:
+        assert results(table, here)[key].value == results(table, whole)[key].value
+
+
 def test_a_row_that_another_process_is_at_work_on_is_left_to_it(data: Path, tmp_path: Path):
     here, table = setting(data, tmp_path / "out"), tiny()
     (here.out / "mcgsm").mkdir(parents=True)

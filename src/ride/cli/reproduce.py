@@ -40,7 +40,8 @@ class Command(Computing):
     length: float = 1.0
     """Scale the number of steps of each fit; 0.01 is a trial run."""
     budget: float | None = None
-    """Stop after about so many minutes, in the middle of a fit if need be; the same command goes on from there."""
+    """Stop after about so many minutes, in the middle of a fit if need be; the same command goes on from there. It
+    does at least a fiftieth of a fit, or one part that cannot be interrupted."""
     into: tuple[Path, ...] = ()
     """Also write what was measured of the table into these documents, between the lines <!-- TABLE --> and
     <!-- /TABLE -->."""

@@ -162,7 +162,7 @@ class ModelHoleRow(HoleRow):
 
     def learned(self, regions: Regions, setting: Setting) -> RIDE:
         """The model of the texture, which has not seen the region with the hole."""
-        with setting.bars(f"{self.plate}, RIDE: fitting") as progress:
+        with setting.fitting(f"{self.plate}, RIDE: fitting") as progress:
             return self.model.learned(regions, setting, progress).model
 
 
@@ -183,7 +183,7 @@ class PosteriorRow(ModelHoleRow):
     def fill(self, hole: Hole, regions: Regions, setting: Setting) -> tuple[Tensor, dict[str, float]]:
         """Sample, or go on with or take what the other row of these chains has sampled."""
         model = self.learned(regions, setting)
-        with setting.bars(f"{self.plate}, {self.name}: inpainting") as progress:
+        with setting.fitting(f"{self.plate}, {self.name}: inpainting") as progress:
             result = inpaint(
                 model,
                 hole.image.numpy(),

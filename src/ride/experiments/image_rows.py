@@ -127,7 +127,7 @@ class ImageRow(Row):
             torch.manual_seed(config.seed)
             model = RIDE(self.model).to(setting.device)
             title = self.name if self.starts == 1 else f"{self.name}, start {start + 1} of {self.starts}"
-            with setting.bars(f"{title}: fitting") as progress:
+            with setting.fitting(f"{title}: fitting") as progress:
                 card = {"made": "by ride reproduce", "row": self.name}
                 result = fit(
                     model, training, validation, config, start=before, directory=folder, card=card, progress=progress

@@ -185,7 +185,7 @@ class PatchRow(Row):
         patches = self._prepared(draw_patches(training, sizes.training, sizes.side, setting.seed, "training"))
         others = self._prepared(draw_patches(held_out, sizes.held_out, sizes.side, setting.seed, "held out"))
         folder = setting.out / self.key
-        with setting.bars(f"{self.name}: fitting") as progress:
+        with setting.fitting(f"{self.name}: fitting") as progress:
             model = fitted(
                 self.density,
                 sizes.dimension,

@@ -54,7 +54,9 @@ def write_report(table: Table, name: str, setting: Setting, folder: Path) -> lis
     for path, text in zip(written, texts, strict=True):
         write_bytes(path, text.encode())
     record = folder / f"{name}.json"
-    write_record(record, found)
+    # Rows of another version of the table are not lost.
+    others = {key: result for key, result in setting.known.items() if key not in table.rows}
+    write_record(record, {**found, **others})
     samples = sorted(folder.glob(f"{name}-sample-*.png"))
     return [*written, record, *(folder / block.file for block in shown if isinstance(block, Figure)), *samples]
 

@@ -1,9 +1,10 @@
 """Runs the rows of a table one by one and keeps what each reached on disk."""
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ride.errors import BusyError, ConfigError
@@ -12,9 +13,42 @@ from ride.experiments.rows import Row, Setting
 from ride.experiments.tables import Table
 from ride.progress import Bars, Progress
 
+LEAST = 1 / 50
+"""Of a fit, made by each call however little time it is given, so that calls come to an end. Fits keep what they have
+done in smaller parts."""
+
 
 class OutOfTime(Exception):
     """The time that was given for the work is over; what is done is on disk."""
+
+
+@dataclass
+class Deadline:
+    """Ends the work when it is due, but not before something is `done` that the next call need not do again."""
+
+    end: float
+    done: bool = False
+
+    def ending(self, bars: Bars, resumable: bool) -> Bars:
+        """The same bars, which raise OutOfTime in time; a `resumable` part is done with a fiftieth of it."""
+
+        @contextmanager
+        def shown(title: str) -> Iterator[Progress]:
+            with bars(title) as progress:
+                first: int | None = None
+
+                def tell(done: int, total: int, message: str = "") -> None:
+                    nonlocal first
+                    first = done if first is None else first
+                    self.done = self.done or (resumable and done - first >= max(1, LEAST * total))
+                    if self.done and time.monotonic() >= self.end:
+                        raise OutOfTime
+                    if progress:
+                        progress(done, total, message)
+
+                yield tell
+
+        return shown
 
 
 def run_rows(table: Table, keys: Sequence[str], setting: Setting, minutes: float | None = None) -> list[str]:
@@ -26,7 +60,8 @@ def run_rows(table: Table, keys: Sequence[str], setting: Setting, minutes: float
         table: has the rows.
         keys: of the rows to run, in their order; without any those are left out that the data have nothing for.
         setting: where and how.
-        minutes: stop after about so many, in the middle of a fit if need be; the same call goes on from there.
+        minutes: stop after about so many, in the middle of a fit if need be; the same call goes on from there. Each
+            call gets something done, though: a fiftieth of a fit, or what cannot be interrupted.
 
     Returns: why it is not all done, one line each; nothing if it is.
 
@@ -36,8 +71,10 @@ def run_rows(table: Table, keys: Sequence[str], setting: Setting, minutes: float
         RideError: a row could not be run.
     """
     check_rows(table, keys)
+    deadline = Deadline(math.inf if minutes is None else time.monotonic() + 60 * minutes)
     if minutes is not None:
-        setting = replace(setting, bars=_ending(setting.bars, time.monotonic() + 60 * minutes))
+        bars = setting.bars
+        setting = replace(setting, bars=deadline.ending(bars, False), fits=deadline.ending(bars, True))
     for key in keys or table.rows:
         _refuse_others(table.rows[key], setting)
     if not keys and not results(table, setting):
@@ -52,6 +89,7 @@ def run_rows(table: Table, keys: Sequence[str], setting: Setting, minutes: float
             continue
         try:
             replace(row.run(setting), data=setting.source.digest).write(row.file(setting))
+            deadline.done = True
         except BusyError:
             left.append(f"{key} was left to another process, which is at work on it")
         except OutOfTime:
@@ -99,21 +137,3 @@ def _refuse_others(row: Row, setting: Setting) -> None:
             f"{row.file(setting)} is of other settings: give --out another folder, or move the file away to measure "
             "it anew"
         )
-
-
-def _ending(bars: Bars, end: float) -> Bars:
-    """The same bars, which end the work when it is due."""
-
-    @contextmanager
-    def shown(title: str) -> Iterator[Progress]:
-        with bars(title) as progress:
-
-            def tell(done: int, total: int, message: str = "") -> None:
-                if time.monotonic() >= end:
-                    raise OutOfTime
-                if progress:
-                    progress(done, total, message)
-
-            yield tell
-
-    return shown

@@ -4,6 +4,7 @@ import hashlib
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import torch
 from ride.errors import ConfigError
 from ride.experiments.results import Result
 from ride.experiments.sources import Source
-from ride.progress import Bars
+from ride.progress import Bars, Progress
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Setting:
         length: scales the number of steps of each fit.
         device: where to compute.
         bars: shows the progress of each part.
+        fits: the same of parts that go on from where they were interrupted.
         known: results that were measured before, by the key of the row, for those that `out` does not have.
     """
 
@@ -37,6 +39,11 @@ class Setting:
     device: torch.device
     bars: Bars
     known: Mapping[str, Result] = field(default_factory=dict)
+    fits: Bars | None = None
+
+    def fitting(self, title: str) -> AbstractContextManager[Progress | None]:
+        """The bar of a part that goes on from where it was interrupted."""
+        return (self.fits or self.bars)(title)
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,8 @@ def draw_samples(table: Table, found: Mapping[str, Result], setting: Setting, na
     """Draw a sample of each model of large images into a picture of its own, and all into one; none without models.
 
     A sample that was drawn after its model was written lies beside it and is not drawn anew. Of a model that is no
-    longer there the picture of an earlier report is shown, if it is. A model that runs away has none, which is said.
+    longer there, or has made way for another, the picture of an earlier report is shown, if it is. A model that runs
+    away has none, which is said.
 
     Raises:
         ConfigError: matplotlib is not installed.
@@ -45,7 +46,7 @@ def draw_samples(table: Table, found: Mapping[str, Result], setting: Setting, na
     for row in rows:
         picture = folder / f"{name}-sample-{row.key}.png"
         run = setting.out / found[row.key].run
-        if (run / RUN_MODEL).exists():
+        if Result.read(row.file(setting)) == found[row.key] and (run / RUN_MODEL).exists():
             try:
                 with replacing(picture) as temporary:
                     shutil.copyfile(_sample(row, run, setting), temporary)

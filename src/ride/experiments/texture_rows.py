@@ -112,7 +112,7 @@ class ModelRow(TextureRow):
         """Fit, or go on with a fit; score, draw and compare."""
         picture = setting.source.plate(self.plate)
         regions = split_regions(picture, setting.seed)
-        with setting.bars(f"{self.plate}, {self.name}: fitting") as progress:
+        with setting.fitting(f"{self.plate}, {self.name}: fitting") as progress:
             learned = self.learned(regions, setting, progress)
         begun = time.monotonic()
         original = Original(picture, setting.seed)
