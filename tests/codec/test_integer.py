@@ -11,6 +11,8 @@ from ride.codec import bundled_integers, load_integer, load_integer_card, save_i
 from ride.codec.integer import IntegerLayer, prove, sums
 from ride.errors import ConfigError, ModelError
 from ride.models.files import load
+from ride.models.neighborhood import Neighborhood
+from ride.models.sealed import write_sealed
 
 
 def test_the_bound_is_that_of_the_worst_input():
@@ -59,6 +61,13 @@ def test_parts_that_do_not_fit_are_refused():
         {"tables": replace(tables, sigmoid=tables.sigmoid[::-1])},
         {"tables": replace(tables, normal=tables.normal + 2**23)},
         {"tables": replace(tables, exp=tables.exp * 0)},
+        {"tables": replace(tables, exp=np.stack([tables.exp, -tables.exp]).T)},
+        {"tables": replace(tables, exp=tables.exp[:, None])},
+        {"tables": replace(tables, normal=np.array(5))},
+        {"layers": (IntegerLayer(layer.weight, np.array(0)),)},
+        {"head": replace(model.head, bias=model.head.bias[:, None])},
+        {"head": replace(model.head, energy=model.head.energy[:, 0])},
+        {"neighborhood": Neighborhood(10**9 + 1)},
         {"largest_memory": 0},
         {"largest_memory": 2**31 + 1},
     ):
@@ -101,6 +110,14 @@ def test_files_that_are_no_integer_model(tmp_path: Path):
     with pytest.raises(ConfigError, match="JSON"):
         save_integer(small_model(), path, {"bad": object()})
     assert path.read_bytes() == data
+
+
+@pytest.mark.parametrize("card", ["", "[1]", "{", "[" * 10**5])
+def test_a_card_that_cannot_be_read_is_named(tmp_path: Path, card: str):
+    path = tmp_path / "m.safetensors"
+    write_sealed(path, {"format": "ride-integer", "schema": "1", "card": card}, {})
+    with pytest.raises(ModelError, match=r"m\.safetensors has no card"):
+        load_integer_card(path)
 
 
 def test_a_model_comes_with_the_package():

@@ -36,16 +36,17 @@ def test_random_models_lose_less_than_a_thousandth(layers, largest):
     assert abs(loss.code - loss.length) < 0.001 + 64 / image.size
 
 
-@pytest.mark.parametrize("given", [1, 2])
-def test_models_of_planes_given_others_lose_as_little(given):
+@pytest.mark.parametrize(("given", "width"), [(1, TINY.neighborhood), (2, TINY.neighborhood), (1, 1)])
+def test_models_of_planes_given_others_lose_as_little(given, width):
     torch.manual_seed(5)
-    model = RIDE(replace(TINY, given=given))
+    model = RIDE(replace(TINY, given=given, neighborhood=width))
     planes = np.stack([smooth_image(24, 31, seed) for seed in range(1 + given)], axis=2)
     model.fit_whitening([(torch.from_numpy(planes.astype(np.float32)) + torch.rand(planes.shape))[None] / 256])
     integers = quantize(model)
     assert integers.neighborhood.given == given
     loss = measure(model, integers, [Picture("it", planes, 256)])
-    assert abs(loss.code - loss.length) < 0.001 + 64 / (24 * 31)
+    # A stream has a beginning; a single given pixel leaves features that steps of integers are coarser for.
+    assert abs(loss.code - loss.length) < (0.001 if width > 1 else 0.01) + 64 / (24 * 31)
     # What is given matters.
     other = planes.copy()
     other[..., given] = 255 - other[..., given]

@@ -176,6 +176,13 @@ def test_other_files_are_refused(tmp_path, path):
         (lambda texts, tensors: texts.update(config='{"wings": 2}'), "cannot read: wings"),
         (lambda texts, tensors: texts.update(config='{"hidden": -1}'), "no sense: hidden"),
         (lambda texts, tensors: texts.update(config='{"hidden": "2"}'), "cannot read: hidden"),
+        (lambda texts, tensors: texts.update(config='{"layers": 1000000000000}'), "fewer parts"),
+        (lambda texts, tensors: texts.update(config='{"hidden": 4000000000000000000}'), "no sense"),
+        (lambda texts, tensors: texts.update(config='{"hidden": 100000000000000000000}'), "no sense"),
+        (lambda texts, tensors: texts.update(config='{"neighborhood": 1000000001}'), "no sense|shape"),
+        (lambda texts, tensors: texts.update(config='{"neighborhood": 1}'), "no sense"),
+        (lambda texts, tensors: texts.update(config="[" * 10**5), "no config"),
+        (lambda texts, tensors: texts.update(card='{"a":' * 10**5), "no card"),
         (lambda texts, tensors: texts.pop("config"), "no config"),
         (lambda texts, tensors: texts.update(config="[1]"), "no config"),
         (lambda texts, tensors: texts.update(card="x"), "no card"),
@@ -187,6 +194,12 @@ def test_other_files_are_refused(tmp_path, path):
         ),
         (lambda texts, tensors: tensors.update({"head.eta": torch.zeros(2, 2).long()}), "type"),
         (lambda texts, tensors: tensors.update({"head.eta": torch.zeros(2, 2).double()}), "2 floating"),
+        (
+            lambda texts, tensors: tensors.update(
+                {name: value.to(torch.float8_e5m2) for name, value in tensors.items() if value.is_floating_point()}
+            ),
+            "float8_e5m2",
+        ),
     ],
 )
 def test_what_does_not_fit_is_refused(path, change, message):

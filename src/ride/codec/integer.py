@@ -21,6 +21,8 @@ Array = NDArray[np.float64]
 Integers = NDArray[np.int64]
 Unbounded = NDArray[np.object_]
 """Python's integers."""
+MATRICES = ("weight", "energy")
+"""All other numbers of a model stand in rows."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,7 @@ class IntegerModel:
     colours: "tuple[IntegerModel, IntegerModel] | None" = None
 
     def __post_init__(self) -> None:
+        self._check_dimensions()
         self._check_colours()
         self._check_shapes()
         self._check_tables()
@@ -152,6 +155,11 @@ class IntegerModel:
     def ready(self) -> "Ready":
         """What evaluation multiplies with."""
         return Ready(self)
+
+    def _check_dimensions(self) -> None:
+        wrong = [name for name, values in self.arrays().items() if values.ndim != 1 + name.endswith(MATRICES)]
+        if wrong:
+            raise ModelError(f"the integer model has parts that do not fit each other: {', '.join(wrong)}")
 
     def _check_shapes(self) -> None:
         head, n, d = self.head, self.hidden if self.layers else 0, self.neighborhood.size

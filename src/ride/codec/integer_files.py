@@ -15,7 +15,7 @@ from ride.codec import scales
 from ride.codec.integer import IntegerHead, IntegerLayer, IntegerModel, Integers, Tables
 from ride.errors import ConfigError, ModelError
 from ride.models.neighborhood import Neighborhood
-from ride.models.sealed import open_sealed, write_sealed
+from ride.models.sealed import open_sealed, read_part, write_sealed
 
 FORMAT = "ride-integer"
 SCHEMA = 1
@@ -116,8 +116,8 @@ def _model(
 
 def load_integer_card(path: str | Path) -> dict[str, Any]:
     """Read the card of an integer model, found and checked like `load_integer` does."""
-    card: dict[str, Any] = json.loads(_read(path)[1]["card"])
-    return card
+    source, texts, _ = _read(path)
+    return read_part(source, texts, "card")
 
 
 def bundled_integers() -> list[str]:

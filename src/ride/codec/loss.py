@@ -81,7 +81,8 @@ def code_length(model: RIDE, tile: Levels, given: Sequence[Levels] = ()) -> floa
     sheet.fill(0, tile)
     sheet.give(0, given)
     like = model.whitening.mean_out
-    lines = np.stack([sheet.pixels, *sheet.given], axis=2)[: tile.shape[0] + model.neighborhood.radius]
+    first = sheet.lead - sheet.radius
+    lines = np.stack([sheet.pixels, *sheet.given], axis=2)[first : sheet.lead + tile.shape[0]]
     inputs, _ = model.pairs(torch.from_numpy(lines / 2**15 + 0.5 + 1 / 512).to(like).unsqueeze(0))
     h = inputs
     for layer in model.stack:

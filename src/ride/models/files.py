@@ -12,10 +12,12 @@ from torch import Tensor
 
 from ride.errors import ConfigError, ModelError
 from ride.models.ride import RIDE, RIDEConfig
-from ride.models.sealed import open_sealed, write_sealed
+from ride.models.sealed import open_sealed, read_part, write_sealed
 
 FORMAT = "ride"
 SCHEMA = 1
+KINDS = {torch.float16, torch.bfloat16, torch.float32, torch.float64}
+"""Of numbers that a model may consist of."""
 RUN_MODEL = "model.safetensors"
 """The best model of a run directory."""
 
@@ -46,9 +48,15 @@ def load(path: str | Path) -> RIDE:
     and in evaluation mode. Raises `ModelError` for anything but an intact model file.
     """
     source, settings, _, tensors = _read(path)
-    # Without memory or random numbers: the file provides every value.
-    with torch.device("meta"):
-        model = RIDE(_config(source, settings))
+    config = _config(source, settings)
+    if config.layers > len(tensors):
+        raise ModelError(f"{source} does not fit its configuration: it has fewer parts than {config.layers} layers")
+    try:
+        # Without memory or random numbers: the file provides every value.
+        with torch.device("meta"):
+            model = RIDE(config)
+    except (ConfigError, RuntimeError, TypeError, OverflowError) as error:
+        raise ModelError(f"{source} has settings that make no sense: {str(error).splitlines()[0]}") from error
     _check_tensors(source, model.state_dict(), tensors)
     model.load_state_dict(tensors, assign=True)
     return model.eval()
@@ -71,17 +79,7 @@ def _read(path: str | Path) -> tuple[str, dict[str, Any], dict[str, Any], dict[s
     """Return what to call the file, its configuration, card and tensors, all verified against the checksum."""
     source, data = _bytes(path)
     texts, tensors = open_sealed(source, data, FORMAT, SCHEMA)
-    return source, _part(source, texts, "config"), _part(source, texts, "card"), tensors
-
-
-def _part(source: str, texts: Mapping[str, str], name: str) -> dict[str, Any]:
-    try:
-        part = json.loads(texts.get(name, ""))
-    except ValueError:
-        part = None
-    if not isinstance(part, dict):
-        raise ModelError(f"{source} has no {name} that can be read: it was not written by ride")
-    return part
+    return source, read_part(source, texts, "config"), read_part(source, texts, "card"), tensors
 
 
 def _bytes(path: str | Path) -> tuple[str, bytes]:
@@ -135,3 +133,7 @@ def _check_tensors(source: str, expected: Mapping[str, Tensor], found: Mapping[s
     floating = {tensor.dtype for tensor in found.values() if tensor.is_floating_point()}
     if len(floating) > 1:
         raise ModelError(f"{source} mixes tensors of {len(floating)} floating point types")
+    if not floating <= KINDS:
+        raise ModelError(
+            f"{source} has numbers of a type in which nothing can be computed: {', '.join(map(str, floating))}"
+        )

@@ -41,7 +41,7 @@ class Neighborhood:
     @property
     def size(self) -> int:
         """Pixels in the neighborhood, those of given planes included."""
-        return len(self.offsets) + self.given * len(self.given_offsets)
+        return (self.width**2 - 1) // 2 + self.given * (self.radius + 1) * self.width
 
     @property
     def offsets(self) -> tuple[tuple[int, int], ...]:

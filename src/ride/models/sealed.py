@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import safetensors
 import safetensors.torch
@@ -37,7 +38,7 @@ def open_sealed(source: str, data: bytes, form: str, schema: int) -> tuple[dict[
                 f"{source} is a pickle, which is never opened: give a .safetensors file of ride's"
             ) from error
         raise ModelError(f"{source} is not a model file or is damaged: {error}") from error
-    texts: dict[str, str] = header.get("__metadata__", {})
+    texts: dict[str, str] = header.get("__metadata__") or {}
     if texts.get("format") != form:
         raise ModelError(f"{source} {_stranger(texts.get('format'))}")
     checksum = texts.pop("sha256", None)
@@ -56,6 +57,21 @@ def _stranger(form: str | None) -> str:
     if form == "ride-integer":
         return "is a model in integers, for `ride compress`, where one in floating point is needed"
     return "was not written by ride: it is a safetensors file of something else"
+
+
+def read_part(source: str, texts: Mapping[str, str], name: str) -> dict[str, Any]:
+    """The text of a name as JSON, which holds an object.
+
+    Raises:
+        ModelError: it is not there, or something else.
+    """
+    try:
+        part = json.loads(texts.get(name, ""))
+    except (ValueError, RecursionError):
+        part = None
+    if not isinstance(part, dict):
+        raise ModelError(f"{source} has no {name} that can be read: it was not written by ride")
+    return part
 
 
 def digest(texts: Mapping[str, str], tensors: Mapping[str, Tensor]) -> str:

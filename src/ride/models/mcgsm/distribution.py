@@ -65,7 +65,7 @@ class MCGSMDistribution:
         """Draw one pixel for each of the batch."""
         device = generator.device if generator is not None else self.gate.device
         like = self.means[..., 0, :]
-        u = torch.rand(like.shape[:-1], generator=generator, dtype=like.dtype, device=device)
+        u = torch.rand(like.shape[:-1], generator=generator, dtype=torch.float64, device=device)
         z = torch.randn(like.shape, generator=generator, dtype=like.dtype, device=device)
         return self.draw(u.to(like.device), z.to(like.device))
 

@@ -117,7 +117,7 @@ class PatchMCGSM(nn.Module):
         x = like.new_zeros(count, self.dimension)
         for number in range(self.dimension):
             pixel = self.pixel(number)
-            u = torch.rand(count, generator=generator).to(like)
+            u = torch.rand(count, generator=generator, dtype=torch.float64).to(like.device)
             z = torch.randn(count, 1, generator=generator).to(like)
             before = pixel.whitening.whiten_inputs(x[:, :number])
             x[:, number : number + 1] = pixel.whitening.invert_outputs(before, pixel.head.draw(before, u, z))
