@@ -17,6 +17,8 @@ from ride.errors import ConfigError
 
 BATCH = 8192
 """Disks thrown at a time."""
+LARGEST = 10**6
+"""Of radii in pixels: the edge of a larger disk is a straight line."""
 UNCOVERED = -1.0
 """Stands for no leaf yet."""
 BOXES = 2**21
@@ -59,8 +61,10 @@ class Leaves:
     def __post_init__(self) -> None:
         if self.supersample < 1:
             raise ConfigError(f"the supersampling of dead leaves must be at least 1, not {self.supersample}")
-        if not 0 < self.smallest < self.largest < math.inf:
-            raise ConfigError(f"radii need 0 < smallest < largest, not {self.smallest} and {self.largest}")
+        if not 0 < self.smallest < self.largest <= LARGEST:
+            raise ConfigError(
+                f"radii need 0 < smallest < largest <= {LARGEST:,}, not {self.smallest} and {self.largest}"
+            )
         if not 1 < self.exponent < math.inf:
             raise ConfigError(f"the exponent of the radii must be above 1, not {self.exponent}")
         if not 0 <= self.darkest < self.brightest <= 1:
@@ -163,6 +167,17 @@ def _disks(leaves: Leaves, height: int, width: int) -> float:
     return thrown_at / area * (1 + math.log(height * width * leaves.supersample**2))
 
 
+def _box(center: NDArray[np.float64], side: int, size: int) -> NDArray[np.int64]:
+    """Rows (or columns) [disks, box] that disks around centers [disks, 1] may touch, or those of the image if fewer.
+
+    Some may lie outside of the image.
+    """
+    if 2 * side + 1 > size:
+        return np.broadcast_to(np.arange(size), (len(center), size))
+    box: NDArray[np.int64] = np.floor(center).astype(np.int64) + np.arange(-side, side + 1)
+    return box
+
+
 def _lay_behind(image: NDArray[np.float32], disks: NDArray[np.float64]) -> None:
     """Give the uncovered pixels whose centers lie within disks the intensity of the first that covers them.
 
@@ -172,13 +187,13 @@ def _lay_behind(image: NDArray[np.float32], disks: NDArray[np.float64]) -> None:
     none = len(disks)
     first = np.full(image.size, none)
     reach = 2 ** np.ceil(np.log2(disks[:, 0])).astype(np.int64).clip(0)
-    for side in np.unique(reach):
-        box = np.arange(-side, side + 1)
+    for side in np.unique(reach).tolist():
+        tall, wide = min(2 * side + 1, height), min(2 * side + 1, width)
         numbers = np.flatnonzero(reach == side)
         # Backwards: of several writes to one pixel the last one stays.
-        for part in np.array_split(numbers[::-1], 1 + len(numbers) * len(box) ** 2 // BOXES):
+        for part in np.array_split(numbers[::-1], 1 + len(numbers) * tall * wide // BOXES):
             radius, row, column, _ = disks[part].T[:, :, None]
-            rows, columns = np.floor(row).astype(np.int64) + box, np.floor(column).astype(np.int64) + box
+            rows, columns = _box(row, side, height), _box(column, side, width)
             down = np.where((rows >= 0) & (rows < height), (rows + 0.5 - row) ** 2, np.inf)
             right = np.where((columns >= 0) & (columns < width), (columns + 0.5 - column) ** 2, np.inf)
             disk, i, j = np.nonzero(down[:, :, None] + right[:, None, :] <= radius[:, :, None] ** 2)
