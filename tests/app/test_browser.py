@@ -57,6 +57,16 @@ def test_a_painted_hole_is_filled(visitor: Visitor, small: Path):
     assert visitor.requested() == {"127.0.0.1"}
 
 
+def test_the_same_image_given_again_has_no_hole(visitor: Visitor, small: Path, tmp_path: Path):
+    visitor.upload(small)
+    visitor.until(lambda: visitor.drawn_size() == (48, 48), "the uploaded image")
+    visitor.drag((0.4, 0.4), (0.6, 0.5))
+    again = tmp_path / "again.png"
+    again.write_bytes(small.read_bytes())
+    visitor.upload(again)
+    visitor.until(lambda: visitor.text("#painter output") == "no hole yet", "an image without a hole")
+
+
 def begin(visitor: Visitor, app: App) -> float:
     """Start a long job; returns the seconds of the processor that a sweep takes, somewhat more rather than less."""
     visitor.drag((0.3, 0.3), (0.35, 0.3))

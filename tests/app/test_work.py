@@ -2,7 +2,9 @@
 
 import base64
 import json
+import warnings
 from io import BytesIO
+from typing import Any
 
 import numpy as np
 import pytest
@@ -60,6 +62,19 @@ def square() -> np.ndarray:
 
 def test_a_painted_mask_is_read():
     np.testing.assert_array_equal(filling.painted(sent(square()), PICTURE), square() == 255)
+
+
+def test_what_others_are_warned_of_meanwhile_is_no_error(monkeypatch: pytest.MonkeyPatch):
+    opened = Image.open
+
+    def warned(*args: Any, **options: Any) -> Image.Image:
+        warnings.warn("of another thread", UserWarning, stacklevel=1)
+        return opened(*args, **options)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        monkeypatch.setattr(Image, "open", warned)
+        assert filling.painted(sent(square()), PICTURE).any()
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,7 @@
 """Inpainting as a job of the page: a painted mask, sweeps that arrive one after another."""
 
 import base64
-import binascii
 import json
-import warnings
 from io import BytesIO
 
 import numpy as np
@@ -38,17 +36,22 @@ def painted(sent: str | None, picture: Picture) -> NDArray[np.bool_]:
         mask = json.loads(sent or "{}").get("mask") or ""
         if not mask:
             raise DataError("there is no hole yet: paint one on the image with the mouse or a finger")
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            with Image.open(
-                BytesIO(base64.b64decode(mask.removeprefix(HEADER), validate=True)), formats=["PNG"]
-            ) as hole:
-                if hole.size != picture.pixels.shape[1::-1]:
-                    raise DataError("the hole was painted on another image: paint it again")
-                found = np.asarray(hole.convert("L")) >= 128
+        with Image.open(BytesIO(base64.b64decode(mask.removeprefix(HEADER), validate=True)), formats=["PNG"]) as hole:
+            # Before it is decoded: whatever somebody sends is no larger than the picture.
+            if hole.size != picture.pixels.shape[1::-1]:
+                raise DataError("the hole was painted on another image: paint it again")
+            found = np.asarray(hole.convert("L")) >= 128
     except DataError:
         raise
-    except (ValueError, AttributeError, TypeError, OSError, SyntaxError, binascii.Error, Warning) as error:
+    except (
+        ValueError,
+        AttributeError,
+        TypeError,
+        OSError,
+        SyntaxError,
+        RecursionError,
+        Image.DecompressionBombError,
+    ) as error:
         raise DataError("what the browser sent is no hole: load the page again and paint it anew") from error
     if not found.any():
         raise DataError("there is no hole yet: paint one on the image with the mouse or a finger")

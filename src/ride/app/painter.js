@@ -8,7 +8,7 @@ const hole = mask.getContext("2d", { willReadFrequently: true });
 const tinted = document.createElement("canvas");
 const tint = tinted.getContext("2d");
 const picture = new Image();
-let source = "", last = null;
+let source = "", sent = "", last = null;
 
 function show() {
   view.drawImage(picture, 0, 0);
@@ -35,12 +35,15 @@ function publish() {
   let missing = 0;
   for (let k = 3; k < pixels.length; k += 4) missing += pixels[k] >= 128;
   count.textContent = missing ? `${missing.toLocaleString("en")} pixels missing` : "no hole yet";
-  props.value = JSON.stringify({ image: source, mask: missing ? flat.toDataURL("image/png") : "" });
+  sent = JSON.stringify({ image: source, mask: missing ? flat.toDataURL("image/png") : "" });
+  props.value = sent;
 }
 
 function load() {
-  const given = props.value ? JSON.parse(props.value).image : "";
-  if (!given || given === source) return;
+  // What was not sent from here is given anew, the same image too: the hole of the one before is gone.
+  if (!props.value || props.value === sent) return;
+  const given = JSON.parse(props.value).image;
+  if (!given) return;
   source = given;
   picture.onload = () => {
     for (const one of [canvas, mask, tinted]) {
