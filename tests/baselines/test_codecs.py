@@ -30,9 +30,17 @@ def test_what_is_encoded_comes_back(name: str):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_colour_comes_back(name: str):
-    image = np.stack([slope(), noise(), slope()], axis=2)
     way = codec(name)
-    assert np.array_equal(way.decode(way.encode(image), 3), image)
+    draw = np.random.default_rng(1)
+    for image in (np.stack([slope(), noise(), slope()], axis=2), draw.integers(0, 256, (37, 53, 3), dtype=np.uint8)):
+        assert np.array_equal(way.decode(way.encode(image), 3), image)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "png"])
+def test_colours_that_are_alike_cost_little(name: str):
+    gray = noise() // 2 + np.uint8(60)
+    alike = np.stack([gray, gray + np.uint8(3), gray - np.uint8(5)], axis=2)
+    assert len(codec(name).encode(alike)) < 1.5 * len(codec(name).encode(gray))
 
 
 def test_another_codec_is_told():

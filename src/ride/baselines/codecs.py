@@ -25,7 +25,8 @@ def codec(name: str) -> Codec:
     """A codec by name, see `NAMES`; each at or near its smallest, JPEG XL by effort.
 
     PNG and WebP are Pillow's, JPEG 2000 and JPEG-LS those of `imagecodecs`, JPEG XL that of `pillow-jxl-plugin`,
-    which makes smaller files than `imagecodecs` does.
+    which makes smaller files than `imagecodecs` does. JPEG-LS has no transform of colours: green is taken from red and
+    blue before it, as the others do of themselves in their ways; PNG has none and gets none.
 
     Raises:
         ConfigError: there is no such codec, or the library that has it is not installed.
@@ -44,8 +45,27 @@ def codec(name: str) -> Codec:
             lambda data, channels: library.jpeg2k_decode(data),
         )
     if name == "jpeg-ls":
-        return Codec(lambda x: bytes(library.jpegls_encode(x)), lambda data, channels: library.jpegls_decode(data))
+        return Codec(
+            lambda x: bytes(library.jpegls_encode(_without_green(x))),
+            lambda data, channels: _with_green(library.jpegls_decode(data)),
+        )
     raise ConfigError(f"there is no codec {name!r} here: choose from {', '.join(NAMES)}")
+
+
+def _without_green(pixels: Pixels) -> Pixels:
+    """Red and blue of an image in colour less its green, modulo 256; gray as it is."""
+    if pixels.ndim == 2:
+        return pixels
+    red, green, blue = np.moveaxis(pixels, 2, 0)
+    return np.stack([red - green + np.uint8(128), green, blue - green + np.uint8(128)], axis=2)
+
+
+def _with_green(pixels: Pixels) -> Pixels:
+    """The inverse of `_without_green`."""
+    if pixels.ndim == 2:
+        return pixels
+    red, green, blue = np.moveaxis(pixels, 2, 0)
+    return np.stack([red + green - np.uint8(128), green, blue + green - np.uint8(128)], axis=2)
 
 
 def _of_pillow(kind: str, **options: Any) -> Codec:

@@ -47,11 +47,12 @@ class DeepGMMConfig(TrainedConfig):
 class DeepGMM(TrainedDensity):
     """A deep mixture of Gaussians: one linear transformation of each layer, chosen by a path, makes x from z.
 
-        x = A_1j (A_2k (... A_Lm z + b_2k) + b_1j),    z ~ N(0, I),    a path (j, k, ..., m) has probability pi_jk...m
+        x = A_1j (A_2k (... (A_Lm z + b_Lm) ...) + b_2k) + b_1j,    z ~ N(0, I),
 
-    so that p(x) is a mixture with a Gaussian for each path, whose parameters are shared: 500 Gaussians of 5, 5 and 20
-    transformations. x is whitened first. What is learned are the inverses `w` = A^-1 [J, D, D] and the shifts `b`
-    [J, D] of each layer, and `logits` of the paths [J_1, ..., J_L].
+    where a path (j, k, ..., m) has probability pi_jk...m, so that p(x) is a mixture with a Gaussian for each path,
+    whose parameters are shared: 500 Gaussians of 5, 5 and 20 transformations. x is whitened first. What is learned are
+    the inverses `w` = A^-1 [J, D, D] and the shifts `b` [J, D] of each layer, and `logits` of the paths
+    [J_1, ..., J_L].
 
     Energies of all paths are computed as in a mixture of Gaussians: the inverse maps of the paths are multiplied out,
     and squares are linear in the products of two coordinates, of which x has no more than its D (D + 1) / 2.

@@ -34,7 +34,8 @@ class DeepRNADEConfig(TrainedConfig):
         linear: model what the linear prediction from the seen pixels leaves over, and give it to the network in place
             of the unseen pixels; otherwise each pixel is standardised for itself and the unseen are 0.
         bfloat16: multiply matrices in half precision in training, which takes less time where the processor has
-            instructions for it; scores are always computed in the precision of the parameters.
+            instructions for it, and for the looks at held-out patches in between; `log_prob` is always computed in the
+            precision of the parameters.
         steps: batches to draw.
         batch: patches a step.
         rate: learning rate of Adam.

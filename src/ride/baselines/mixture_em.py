@@ -29,7 +29,7 @@ class EMConfig:
     over them; or on all patches at each step.
 
     Args:
-        steps: updates of the parameters.
+        steps: each on a batch; all but the first few update the parameters.
         batch: patches a step; None for all of them, with steps of size 1. A step holds some numbers for each patch
             and component at once.
         size: the statistics of a batch are mixed into the running ones with this size in the beginning. The

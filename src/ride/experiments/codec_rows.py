@@ -34,6 +34,9 @@ Group = Literal["bsds300", "scikit-image", "bsds300 in colour", "scikit-image in
 NAMED: dict[Group, tuple[str, ...]] = {"scikit-image": SCIKIT_IMAGE, "scikit-image in colour": COLOUR}
 
 
+JPEG_LS_IN_COLOUR = [("jpeg-ls", "bsds300 in colour"), ("jpeg-ls", "scikit-image in colour")]
+
+
 def pictures_of(group: Group, setting: Setting) -> Sequence[Picture]:
     """The test images of BSDS300, or those that come with scikit-image, in gray or in colour.
 
@@ -106,7 +109,8 @@ class CodecRow(GroupRow):
 
     def settings(self, setting: Setting) -> Any:
         """Turns too."""
-        return [*super().settings(setting), *([self.turns] if self.turns > 1 else [])]
+        green = ["green taken from red and blue"] if (self.kind, self.group) in JPEG_LS_IN_COLOUR else []
+        return [*super().settings(setting), *([self.turns] if self.turns > 1 else []), *green]
 
     def run(self, setting: Setting) -> Result:
         """Encode, decode, compare, count.
@@ -155,7 +159,8 @@ class TogetherRow(GroupRow):
             CodecError: an image did not come back.
         """
         model = load_integer(self.kind.removeprefix(OWN))
-        images = [picture.pixels for picture in pictures_of(self.group, setting)]
+        pictures = list(pictures_of(self.group, setting))
+        images = [picture.pixels for picture in pictures]
         with setting.bars(f"{self.name}, all at once: encoding") as progress:
             begun = time.monotonic()
             files = list(encode_all(images, model, progress=progress))
@@ -167,11 +172,12 @@ class TogetherRow(GroupRow):
         if not all(np.array_equal(one, other) for one, other in zip(images, back, strict=True)):
             raise CodecError(f"{self.name} does not give all images back")
         count = len(images)
-        pixels = sum(image.size for image in images)
         return self._result(
             setting,
-            [ImageScore(f"{count} images", encoding / count, pixels)],
+            # What a single one took is not known.
+            [ImageScore(Path(one.name).name, encoding / count, one.pixels.size) for one in pictures],
             encoding + decoding,
+            stderr=None,
             unit="s",
             scored="seconds to encode an image, all at once; each decoded and compared",
             notes={SECONDS["encode"]: encoding / count, SECONDS["decode"]: decoding / count},

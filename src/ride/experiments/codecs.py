@@ -199,10 +199,11 @@ TABLE = Table(
         "BSDS300's training images and on the same at half the size (means of 2 x 2 pixels, from four offsets), where "
         "colours have their full resolution.",
         "**Sizes** are whole files with their headers. Each is decoded and compared.",
-        "**Codecs.** PNG and WebP by Pillow, WebP by method 6 and quality 80 (at 100 it takes many times as long for "
-        "little), JPEG 2000 and JPEG-LS by `imagecodecs`, JPEG XL by `pillow-jxl-plugin`; `ride compress` by the "
-        "model that comes with it, in tiles of 512 pixels. With `--turns 8` each tile is coded in the shortest of its "
-        "8 flips and transposes, in 8 times the time; that of the fast model was measured.",
+        "**Codecs.** PNG and WebP by Pillow, WebP by method 6 and quality 80 (at 100 it takes many times as long "
+        "for little), JPEG 2000 and JPEG-LS by `imagecodecs`, JPEG XL by `pillow-jxl-plugin`. JPEG-LS has no "
+        "transform of colours: green is taken from red and blue before it, modulo 256. `ride compress` is by the "
+        "model that comes with it, in tiles of 512 pixels. With `--turns 8` each tile is coded in the shortest of "
+        "its 8 flips and transposes, in 8 times the time; that of the fast model was measured.",
     ),
     lead="codec",
     show=show,

@@ -72,13 +72,13 @@ class DCRow(Row):
     def settings(self, setting: Setting) -> Any:
         """The patches, and the mixture for their means."""
         mixture = {name: getattr(self, name) for name in ("means", "components", "scales", "iterations")}
-        return [vars(self.patches), mixture, setting.seed]
+        return [vars(self.patches), mixture, setting.seed, "without the images held out"]
 
     def run(self, setting: Setting) -> Result:
         """Fit a mixture of Gaussian scale mixtures to the means of training patches, and score those of others."""
         begun = time.monotonic()
         with setting.bars(f"{self.name}: drawing patches") as progress:
-            pictures = setting.source.training(progress)
+            pictures, _ = hold_out(setting.source.training(progress), setting.source.held_out, setting.seed)
         means = draw_patches(pictures, self.patches.training, self.patches.side, setting.seed, "training").means()
         mixture = {"components": self.components, "scales": self.scales, "iterations": self.iterations}
         density = fit_dc(means[: self.means], **mixture)

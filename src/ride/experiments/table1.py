@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from ride.baselines.deep_gmm import DeepGMMConfig
-from ride.baselines.deep_rnade import DeepRNADEConfig
+from ride.baselines.deep_rnade import SHARED, DeepRNADEConfig
 from ride.baselines.diffusion import DiffusionConfig
 from ride.baselines.gaussian import GaussianConfig
 from ride.baselines.mixture_em import EMConfig
@@ -181,10 +181,10 @@ TABLE = Table(
         "**Patches.** 1.6 million patches of 8 x 8 pixels from the training images, 180,000 from the images held "
         "out, a million from the test images, at random places, equally many from each image; their mean taken away "
         "and the bottom-right pixel dropped. The standard error is over test images, since patches of one image are "
-        "not independent of each other. RNADEs for all orderings are scored on the first 50,000 of them, for that "
-        "takes a pass for each pixel, and the diffusion, for that takes 50 passes, and the ensemble of RIDEs on "
-        "200,000. Distances are between models that were scored on the same patches.",
-        f"**Fits on patches.** GSM, MoGSM, GMM and STM: {EM.steps:,} updates by stepwise EM on {EM.batch:,} patches "
+        "not independent of each other. RNADEs for all orderings are scored on 50,000 others drawn in the same way, "
+        "for that takes a pass for each pixel, so is the diffusion, for that takes 50 passes, and the ensemble of "
+        "RIDEs on 200,000. Distances are between models that were scored on the same patches.",
+        f"**Fits on patches.** GSM, MoGSM, GMM and STM: {EM.steps:,} steps of stepwise EM on {EM.batch:,} patches "
         "each, all components with the mean of the data. Deep GMM: 5, 5 and 20 transformations, "
         f"{_many(DEEP_GMM.schedule(1.0, 0))} by Adam, where its authors have EM; that may be why it comes out little "
         f"above the GMM. MCGSMs: one for each pixel given all before it, {_many(PATCH_MCGSM_FIT.steps)} by Adam, "
@@ -193,12 +193,12 @@ TABLE = Table(
         "patches. That RIDE falls far behind the MCGSM on small patches, as in the paper, is not found so.",
         "**RNADE.** Other than the originals, all model what a linear prediction from the pixels seen leaves over, "
         "which is most of what one hidden layer has to learn: the paper's 143.2 nat are of one that has to. Those "
-        "for all orderings, with 1 and 6 hidden layers, are also told the contrast of the pixels seen apart from the "
-        "rest, their layers add to the ones before, and their means are mixtures of linear predictions: plain layers "
-        f"gained nothing by being six in a fit of two thirds of the present {DEEP_RNADE.steps:,} steps, each on "
-        f"{DEEP_RNADE.batch} draws of a patch, an ordering and what is seen of it. They are trained in half precision "
-        "and scored in single. The ensemble is over 8 random orderings of the pixels, of which the first is that of "
-        "the single models with 1 and 6 hidden layers.",
+        "for all orderings, with 1 and 6 hidden layers, are also told the contrast of the pixels seen apart from "
+        "the rest, their layers add to the ones before, and their means are mixtures of linear predictions: plain "
+        f"layers gained nothing by being six in a fit of two thirds of the present {DEEP_RNADE.steps:,} steps, each "
+        f"on {DEEP_RNADE.batch} patches in {DEEP_RNADE.batch // SHARED} orderings, a draw of what is seen of each. "
+        "They are trained in half precision and scored in single. The ensemble is over 8 random orderings of the "
+        "pixels, of which the first is that of the single models with 1 and 6 hidden layers.",
         "**64 dim.** (l + l_DC + ln|det A|) / (64 ln 2), with ln|det A| = -ln 64 and l_DC as measured in the first "
         "line.",
         "**Large images.** RIDE and ensembles of it are scored on independent 64 x 64 tiles, from a state of zero "
