@@ -13,6 +13,7 @@ from tests.app.conftest import SECONDS, App, Visitor
 
 import ride
 from ride.app.examples import LEAVES, example
+from ride.app.server import HOST
 
 DRAW = "#inpaint-figures img[alt='a draw']"
 
@@ -136,6 +137,12 @@ def test_two_visitors_get_their_own(visitor: Visitor, browsers: Callable[..., Vi
     # Nothing is wider than a phone.
     assert other.driver.execute_script("return document.documentElement.scrollWidth <= innerWidth")
     assert other.requested() == {"127.0.0.1"}
+
+
+def test_nobody_is_contacted(visitor: Visitor, app: App, small: Path):
+    visitor.upload(small)
+    visitor.until(lambda: visitor.drawn_size() == (48, 48), "the uploaded image")
+    assert app.contacted() == {HOST}
 
 
 def test_a_texture_is_learned_and_drawn(visitor: Visitor, tmp_path: Path):

@@ -86,7 +86,6 @@ def test_it_listens_to_no_other_address(app: App):
 
 
 def test_it_contacts_nobody(app: App):
-    # After the tests in the browser, if they ran: all that the page does was done.
     ask(app)
     assert app.contacted() == {HOST}
 

@@ -94,7 +94,8 @@ def test_settings_that_make_no_sense(ride, model: Path, photos: Path, tmp_path: 
         (("deadleaves", tmp_path / "leaves", "--size", "0"), "at least 1"),
         (("deadleaves", tmp_path / "leaves", "--smallest", "0"), "radii"),
         (("deadleaves", tmp_path / "leaves", "--noise", "nan"), "noise"),
-        (("deadleaves", tmp_path / "leaves", "--largest", "1e9"), "disks"),
+        (("deadleaves", tmp_path / "leaves", "--largest", "1e6"), "disks"),
+        (("deadleaves", tmp_path / "leaves", "--largest", "1e9"), "radii"),
         (("evaluate", model, photos, "--tile", "0"), "tile"),
         (("evaluate", model, photos, "--tile", "9", "--maps", tmp_path), "tile"),
     ):
@@ -118,10 +119,12 @@ def test_places_that_cannot_be_written(ride, model: Path, photos: Path, tmp_path
 
 
 def test_a_full_disk_leaves_nothing_behind(ride, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    def full(*_: object, **__: object) -> None:
+    def full(path: Path, data: bytes) -> None:
+        with path.open("wb") as file:
+            file.write(data[: len(data) // 2])
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(np, "save", full)
+    monkeypatch.setattr(Path, "write_bytes", full)
     ran = ride("sample", model, "--size", "9", "9", "--out", tmp_path / "a.npy")
     assert "No space left" in complaint(ran)
     assert [path.name for path in tmp_path.iterdir()] == [model.name]

@@ -234,5 +234,9 @@ def test_a_reader_who_has_seen_enough_is_no_error():
 
 
 def test_models_lists_the_cards(ride):
-    assert ride("models").status == 0
-    assert isinstance(json.loads(ride("models", "--json").out)["models"], list)
+    told, listed = ride("models"), json.loads(ride("models", "--json").out)["models"]
+    assert told.status == 0
+    assert [model["name"] for model in listed] == ["bsds300", "bsds300-fast", "deadleaves"]
+    for model in listed:
+        assert model["name"] in told.out
+        assert 1 < model["card"]["test_bits_per_pixel"] < 8

@@ -58,7 +58,13 @@ def write(path: Path, pixels: NDArray[np.generic]) -> None:
 
 
 def intensities(picture: Picture) -> NDArray[np.float64]:
-    return np.exp(picture.pixels.astype(np.float64) / LOG_UNIT)
+    return np.exp(picture.pixels.astype(np.float64) * math.log(2**16))
+
+
+def test_rates_become_those_of_the_logarithm():
+    # In units of the full range, ln x / ln 65536, a density is ln 65536 times as high as that of ln x.
+    assert math.log2(LOG_UNIT) == pytest.approx(-math.log2(16 * math.log(2)))
+    assert Source("vanhateren", Path(), 0).shift([]) == math.log2(LOG_UNIT)
 
 
 def test_noise_fills_the_gap_to_the_next_used_level():

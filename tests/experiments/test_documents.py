@@ -24,5 +24,11 @@ def test_tables_in_documents_are_those_of_the_records(record: Path):
             assert rest.partition(end)[0].startswith(table_text(table, found, measured_only=True) + "\n\nSeed ")
 
 
+@pytest.mark.parametrize("name", ["table1", "table2", "table3", "figure3", "codecs"])
+def test_the_first_page_has_its_tables(name: str):
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert text.count(f"<!-- {name} -->") == text.count(f"<!-- /{name} -->") == 1
+
+
 def test_there_are_records_to_compare():
     assert {"table1", "table2", "table3", "figure2"} <= {record.stem for record in RECORDS}

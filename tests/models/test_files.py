@@ -113,6 +113,7 @@ def test_bundled_models_go_by_name(path, monkeypatch, tmp_path):
 
 
 def test_bundled_models_are_intact():
+    assert bundled_names() == ["bsds300", "bsds300-fast", "deadleaves"]
     for name in bundled_names():
         assert isinstance(load(name), RIDE)
         assert load_card(name)

@@ -247,6 +247,33 @@ def test_a_rate_too_high_is_said_and_spoils_nothing(layers: int, optimizer: Any,
         model = model_of(layers)
 
 
+def test_the_optimizer_and_the_fine_tuning_get_what_the_configuration_says(monkeypatch: pytest.MonkeyPatch):
+    made, tuned = [], []
+    make, tune = curriculum.optimizers.make, curriculum.fit_head
+
+    def making(*given: Any) -> torch.optim.Optimizer:
+        made.append((given[0], *given[2:]))
+        return make(*given)
+
+    def tuning(head: Any, drawn: Any, held: Any, *more: Any) -> Any:
+        tuned.append((drawn[0].shape[0], None if held is None else held[0].shape[0], more[0]))
+        if held is not None:
+            assert not torch.equal(drawn[0][:50], held[0][:50])
+        return tune(head, drawn, held, *more)
+
+    monkeypatch.setattr(curriculum.optimizers, "make", making)
+    monkeypatch.setattr(curriculum, "fit_head", tuning)
+    stage = Stage(patch=8, steps=2, rate=1e-2, head_iterations=3)
+    # Patches of 8 x 8 have 24 predicted pixels.
+    for held in (72, 0):
+        config = replace(
+            ADAM, stages=(stage,), betas=(0.7, 0.8), momentum=0.3, head_pixels=216, head_valid_pixels=held
+        )
+        fit(model_of(), TRAINING, HELD_OUT, config)
+    assert made == [("adam", (0.7, 0.8), 0.3)] * 2
+    assert tuned == [(216, 72, 3), (216, None, 3)]
+
+
 def _spoil_parameters(patch: pytest.MonkeyPatch) -> None:
     """The third step leads to what is no number."""
     steps, step = [0], torch.optim.Adam.step

@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -10,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.training.conftest import ADAM, left, log_of, model_of, pictures, same
 
-from ride.training import fit, guard
+from ride.training import curriculum, fit, guard
 from ride.training.config import Stage
 from ride.training.guard import FALL, KEEP_STEPS, LEAST_RATE, Guard
+from ride.training.schedule import learning_rate
 
 LINE = torch.nn.Linear(2, 1)
 
@@ -139,6 +141,58 @@ def easily_alarmed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(guard, "FALL", 100.0)
     monkeypatch.setattr(guard, "KEEP_STEPS", 2)
     monkeypatch.setattr(Guard, "astray", lambda watch, objective: watch.step >= 2 and watch.slowdown > 0.3)
+
+
+def watched(monkeypatch: pytest.MonkeyPatch) -> list[tuple[float, float]]:
+    """The learning rate and the norm of the gradient of each step to come."""
+    taken: list[tuple[float, float]] = []
+    step = torch.optim.Adam.step
+
+    def watching(optimizer: torch.optim.Adam, *args: Any) -> None:
+        (group,) = optimizer.param_groups
+        gradients = [parameter.grad for parameter in group["params"]]
+        taken.append((group["lr"], float(torch.nn.utils.get_total_norm(gradients))))
+        step(optimizer, *args)
+
+    monkeypatch.setattr(torch.optim.Adam, "step", watching)
+    return taken
+
+
+@pytest.mark.parametrize("clip", [1e-3, None])
+def test_steps_have_the_rate_and_the_clip_of_their_place(clip: float | None, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(guard, "KEEP_STEPS", 2)
+    calls = iter(range(10**6))
+    monkeypatch.setattr(Guard, "astray", lambda watch, objective: next(calls) == 3)
+    stages = (Stage(patch=8, steps=6, rate=1e-2, rate_end=2e-3), Stage(patch=10, steps=3, rate=3e-3))
+    config, taken = replace(ADAM, stages=stages, clip=clip, warmup=2), watched(monkeypatch)
+    fit(model_of(), pictures(), pictures(2, seed=9), config)
+    # After three steps it goes back to what two have led to.
+    first = [learning_rate(config, 0, step, 6) for step in (0, 1, 2)]
+    again = [learning_rate(config, 0, step, 6) / 2 for step in (2, 3, 4, 5)]
+    assert [rate for rate, _ in taken] == pytest.approx([*first, *again, *[3e-3] * 3], rel=1e-12)
+    assert first[0] < first[1] > first[2]
+    if clip:
+        assert [norm for _, norm in taken] == pytest.approx([clip] * 10, rel=1e-3)
+    else:
+        assert min(norm for _, norm in taken) > 1e-2
+
+
+@pytest.mark.parametrize("grows", [False, True])
+def test_a_stage_is_to_be_no_worse_than_the_one_before_unless_its_mcgsm_is_new(
+    grows: bool, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(guard, "KEEP_STEPS", 2)
+    began: list[float] = []
+
+    def watching(level: float = -math.inf) -> Guard:
+        began.append(level)
+        return Guard(level)
+
+    monkeypatch.setattr(curriculum, "Guard", watching)
+    stages = (Stage(patch=8, steps=6, rate=1e-2), Stage(patch=10, steps=3, rate=3e-3, add_layer=grows))
+    fit(model_of(), pictures(), pictures(2, seed=9), replace(ADAM, stages=stages))
+    assert began[:2] == [-math.inf] * 2
+    assert math.isfinite(began[2]) != grows
 
 
 RUN = replace(ADAM, stages=(Stage(patch=8, steps=12, rate=1e-2), Stage(patch=10, steps=6, rate=1e-3)))

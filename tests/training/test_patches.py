@@ -169,6 +169,26 @@ def test_it_is_the_same_on_two_threads(two_threads: None, monkeypatch: pytest.Mo
     assert torch.allclose(divided.mean, alone.mean, rtol=1e-4)
 
 
+@pytest.mark.parametrize("clip", [0.01, None])
+def test_steps_have_the_rate_and_the_clip_of_their_place(clip: float | None, monkeypatch: pytest.MonkeyPatch):
+    taken: list[tuple[float, float]] = []
+    step = torch.optim.Adam.step
+
+    def watched(optimizer: torch.optim.Adam, *args: Any) -> None:
+        (group,) = optimizer.param_groups
+        taken.append((group["lr"], float(nn.utils.get_total_norm([p.grad for p in group["params"]]))))
+        step(optimizer, *args)
+
+    monkeypatch.setattr(torch.optim.Adam, "step", watched)
+    config = replace(CONFIG, clip=clip)
+    fitted(config=config)
+    assert [rate for rate, _ in taken] == [config.learning_rate(number) for number in range(config.steps)]
+    if clip:
+        assert [norm for _, norm in taken] == pytest.approx([clip] * config.steps, rel=1e-3)
+    else:
+        assert max(norm for _, norm in taken) > 0.1
+
+
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_it_says_that_it_diverged(tmp_path: Path, value: float):
     model = Normal()

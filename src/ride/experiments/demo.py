@@ -37,8 +37,8 @@ SPATIAL_FIT = FitConfig(
 )
 TRAINING, TEST = 40, 10
 """Images of dead leaves to train and to test on."""
-SIDE = 128
-"""Side of the samples in pixels."""
+SIDE, TEXTURE = 128, 256
+"""Sides of the samples of dead leaves, and of that of the bundled model, in pixels."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def demonstrate(out: Path, *, seed: int, device: torch.device, bars: Bars) -> De
         "photograph.png": dequantize(photograph, seeded(seed, 0)),
     }
     with bars("4/4 drawing") as progress:
-        pictures["sample.png"] = _sample(bundled, 256, seed, progress)
+        pictures["sample.png"] = _sample(bundled, TEXTURE, seed, progress)
     for name, image in pictures.items():
         write_image(out / name, image)
     shown = [Panel(title, pictures[name]) for name, title in _titles(rates, rate).items()]
