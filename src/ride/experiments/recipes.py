@@ -36,14 +36,14 @@ TABLE = Table(
         recipe("preset paper", "paper", presets.paper(1).scaled(0.1)),
         recipe("preset default", "default", TENTH),
         recipe("default, but from patches of 32 at once to 96", "abrupt", ABRUPT),
-        recipe("default, but Adam for all", "adam", replace(TENTH, optimizer="adam", betas=(0.9, 0.99))),
-        recipe("default, but Adam for all, which forgets as usual (0.999)", "slow-adam", ADAM),
+        recipe("default, but Adam for all (0.99)", "adam", replace(TENTH, optimizer="adam", betas=(0.9, 0.99))),
+        recipe("default, but Adam for all (0.999)", "slow-adam", ADAM),
         recipe("default, but idle components stay idle", "no-revival", replace(TENTH, revive=None)),
         recipe("default, but no clipping", "no-clipping", replace(TENTH, clip=None)),
         recipe("default, but forget gates open at first (bias 1)", "forget-bias", replace(TENTH, forget_bias=1.0)),
     ),
     (
         "Each line is a fit of a tenth of the full length, all else equal; `± ` is over test images, which are "
-        "compared one by one.",
+        "compared one by one. In parentheses stands what remains after a step of the mean of squares of gradients.",
     ),
 )
