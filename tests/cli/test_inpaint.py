@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,8 +14,8 @@ from PIL import Image
 from tests.cli.conftest import Ran, complaint, run_apart, shape_of
 from tests.cli.test_interrupt import interrupting
 
-from ride.generation.inpainting import _Chains
-from ride.models.files import save
+from ride.generation.inpainting import _Chains, inpaint
+from ride.models.files import load, save
 from ride.models.ride import RIDE, RIDEConfig
 
 Ride = Callable[..., Ran]
@@ -72,6 +73,17 @@ def test_a_hole_is_filled_and_the_rest_stays(model: Path, photo: Path, mask: Pat
         assert not np.array_equal(filled[hole], given[hole])
     assert not pixels_of(tmp_path / "out-std.png")[~hole].any()
     assert shape_of(tmp_path / "out-all.png")[1] > 400
+
+
+@pytest.mark.parametrize("option", ["flips", "exact"])
+def test_sweeps_are_made_as_they_are_asked_for(
+    ride: Ride, model: Path, photo: Path, mask: Path, tmp_path: Path, option: str
+):
+    out = tmp_path / "out.npy"
+    assert ride("inpaint", model, photo, "--mask", mask, "--sweeps", 2, f"--{option}", "--out", out).status == 0
+    ways: dict[str, Any] = {option: True}
+    expected = inpaint(load(model), pixels_of(photo), pixels_of(mask) > 0, 2, **ways)
+    assert np.array_equal(np.load(out), expected.best.numpy())
 
 
 def test_the_same_seed_fills_the_same(ride: Ride, model: Path, photo: Path, mask: Path, tmp_path: Path):
@@ -229,7 +241,9 @@ def test_bad_input_is_one_line(ride: Ride, model: Path, photo: Path, mask: Path,
         ((photo, "--mask", mask, "--sweeps", -1, "--keep", tmp_path / "keep"), "sweeps"),
         ((photo, "--mask", mask, "--chains", 0), "--chains must be at least 1, not 0"),
         ((photo, "--mask", mask, "--chains", 0, "--map"), "--chains must be at least 1, not 0"),
-        ((photo, "--mask", mask, "--map", "--keep", tmp_path / "keep"), "--keep"),
+        ((photo, "--mask", mask, "--map", "--keep", tmp_path / "keep"), "leave --keep out"),
+        ((photo, "--mask", mask, "--map", "--flips"), "leave --flips out"),
+        ((photo, "--mask", mask, "--map", "--exact"), "leave --exact out"),
     ):
         assert part in complaint(ride("inpaint", model, *words, *out))
     mean = image("x-mean.png", np.asarray(Image.open(photo)))

@@ -70,8 +70,10 @@ class Command(Computing):
         device = self.find_device()
         if self.chains < 1:
             raise ConfigError(f"--chains must be at least 1, not {self.chains}")
-        if self.map and self.keep:
-            raise ConfigError("--map makes no chains that could be kept: leave --keep out")
+        if self.map:
+            for given, option in ((self.keep, "--keep"), (self.flips, "--flips"), (self.exact, "--exact")):
+                if given:
+                    raise ConfigError(f"--map climbs and makes no chains: leave {option} out")
         name, source = self.sources if len(self.sources) == 2 else ("bsds300", self.sources[0])
         out = output_file(self.out, (".png", ".npy"), (source, self.mask))
         if not self.map:
