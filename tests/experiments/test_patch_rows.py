@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 from tests.experiments.conftest import setting
 
 from ride.baselines import trained
@@ -119,6 +120,17 @@ def test_whole_patches_are_scored_in_bits_per_pixel(data: Path, tmp_path: Path):
     assert result.unit == "bit/px"
     # Noise that is uniform over the full range has about 0 bit/px; a Gaussian fitted to it has less.
     assert -1.0 < result.value < 0.2
+
+
+def test_the_dc_component_is_not_fitted_to_images_held_out(data: Path, tmp_path: Path):
+    dc = DCRow("DC", "dc", patches=Patches(8, 300, 60, 100, True))
+    _, (held_out,) = hold_out(open_pictures(data / "train"), 1, 0)
+    other = next(path for path in sorted((data / "train").iterdir()) if path.name != Path(held_out.name).name)
+    values = [dc.run(setting(data, tmp_path / "out")).value]
+    for changed in (Path(held_out.name).name, other.name):
+        Image.new("L", (18, 16), 100).save(data / "train" / changed)
+        values.append(dc.run(setting(data, tmp_path / "out")).value)
+    assert values[0] == values[1] != values[2]
 
 
 def test_the_dc_component_gives_the_rate_of_whole_patches(data: Path, tmp_path: Path):

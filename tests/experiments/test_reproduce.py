@@ -4,7 +4,8 @@ import json
 import math
 import shutil
 import time
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,13 +22,14 @@ from ride.errors import ConfigError
 from ride.experiments import image_rows, reproduce, sources
 from ride.experiments.catalogue import TABLES
 from ride.experiments.image_rows import ImageRow
-from ride.experiments.reproduce import results, run_rows
+from ride.experiments.reproduce import Deadline, OutOfTime, results, run_rows
 from ride.experiments.results import Result, difference
 from ride.experiments.sources import Source, deviation
 from ride.experiments.tables import single
 from ride.experiments.turned import TurnedRow
 from ride.models.files import load, load_card
 from ride.models.neighborhood import Neighborhood
+from ride.progress import Progress
 from ride.training import fit
 
 
@@ -152,6 +154,25 @@ def test_with_however_little_time_calls_come_to_an_end(data: Path, tmp_path: Pat
     run_rows(table, keys, whole)
     for key in keys:
         assert results(table, here)[key].value == results(table, whole)[key].value
+
+
+def test_a_part_that_begins_again_from_nothing_is_ended_too():
+    told: list[int] = []
+
+    @contextmanager
+    def bars(title: str) -> Iterator[Progress]:
+        yield lambda done, total, message="": told.append(done)
+
+    def work() -> None:
+        with Deadline(end=-math.inf).ending(bars, True)("two phases") as progress:
+            assert progress
+            for done in [99, 100, *range(101)]:
+                progress(done, 100)
+
+    with pytest.raises(OutOfTime):
+        work()
+    # A fiftieth of the second.
+    assert told == [99, 100, 0, 1]
 
 
 def test_a_row_that_another_process_is_at_work_on_is_left_to_it(data: Path, tmp_path: Path):

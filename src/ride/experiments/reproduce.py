@@ -15,7 +15,7 @@ from ride.progress import Bars, Progress
 
 LEAST = 1 / 50
 """Of a fit, made by each call however little time it is given, so that calls come to an end. Fits keep what they have
-done in smaller parts."""
+done in smaller parts; one that keeps whole pixels of patches, in no larger ones than a patch has pixels."""
 
 
 class OutOfTime(Exception):
@@ -39,7 +39,8 @@ class Deadline:
 
                 def tell(done: int, total: int, message: str = "") -> None:
                     nonlocal first
-                    first = done if first is None else first
+                    # Parts of a part, and steps made anew, begin lower.
+                    first = done if first is None else min(first, done)
                     self.done = self.done or (resumable and done - first >= max(1, LEAST * total))
                     if self.done and time.monotonic() >= self.end:
                         raise OutOfTime

@@ -3,13 +3,14 @@
 import math
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
 
 from ride import ranks
-from ride.errors import ConfigError, ModelError
+from ride.errors import ConfigError, ModelError, RideError
 from ride.progress import Progress
 from ride.training.run import Run
 
@@ -103,8 +104,9 @@ def keep_best(
             try:
                 progress(done, steps, f"{value:.3f} nat a patch in training")
             except BaseException:
-                # It ends the work, of which nothing is lost.
-                save()
+                # It ends the work, of which nothing is lost; what went wrong first is what is told.
+                with suppress(RideError):
+                    save()
                 raise
     model.load_state_dict(kept)
     return best

@@ -170,6 +170,10 @@ class Curriculum:
             optimizer.step()
             position.step += 1
             self.guard.keep(position.step, objective, model, optimizer)
+            if position.step == total and not all_finite(model):
+                # No step follows that would notice.
+                self._go_back(math.nan)
+                continue
             # What is kept was well; whether the twins are is seen in the next steps.
             if self._looks(position.step, total):
                 self._revive(own)
