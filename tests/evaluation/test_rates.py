@@ -138,6 +138,12 @@ def test_sixteen_bits_continuous_data_and_mixtures():
     assert evaluate(model, [*deep, *real]).levels is None
 
 
+def test_the_code_of_a_colour_pixel_has_the_bits_of_all_channels():
+    rate = evaluate(model_of(3), pictures((9, 9, 3)))
+    assert (rate.levels, rate.channels) == (256, 3)
+    assert rate.code_length == pytest.approx(24 - rate.bits_per_pixel, rel=1e-12)
+
+
 def test_maps_and_progress():
     model, data = model_of(), pictures((12, 15), (20, 11))
     maps, seen = [], []

@@ -6,6 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ride.generation import canvas
 from ride.generation.canvas import canvas_of, nearest_filled
 
 
@@ -64,3 +65,13 @@ def test_missing_pixels_take_the_nearest_known_value():
     assert filled[2, 1] == image[2, 0]
     assert filled[2, 2] == image[2, 3]
     assert torch.equal(filled[~hole], image[~hole])
+
+
+def test_many_missing_pixels_are_filled_some_at_a_time(monkeypatch: pytest.MonkeyPatch):
+    generator = torch.Generator().manual_seed(0)
+    image, hole = torch.rand(12, 13, 1, generator=generator), torch.rand(12, 13, generator=generator) < 0.6
+    at_once = nearest_filled(image, hole)
+    # Several missing pixels at a time, and then one.
+    for distances in (7 * int((~hole).sum()), 1):
+        monkeypatch.setattr(canvas, "NEAREST_AT_ONCE", distances)
+        assert torch.equal(nearest_filled(image, hole), at_once)

@@ -4,6 +4,7 @@ import json
 import math
 import pkgutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from ride.errors import ConfigError, DataError
 from ride.generation import inpainting
 from ride.generation.inpainting import inpaint
 from ride.generation.maximum import most_probable
+from ride.generation.metropolis import noise_of
 from ride.models.ride import RIDE
 
 MASK = square(30, 34, 14, 10, 6, 8)
@@ -33,6 +35,34 @@ def test_at_once_is_one_block_after_another(layers: int, flips: bool):
     together, alone = (filled(model, chains=2, flips=flips, batched=batched) for batched in (True, False))
     assert 0 < together.accepted == alone.accepted
     torch.testing.assert_close(together.draws, alone.draws, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("exact", [False, True])
+@pytest.mark.parametrize("axes", inpainting.AXES)
+def test_a_sweep_in_a_mirror_image_is_one_of_the_mirrored_problem(
+    axes: tuple[int, ...], exact: bool, monkeypatch: pytest.MonkeyPatch
+):
+    def chains(flips: bool, along: tuple[int, ...]) -> inpainting._Chains:
+        # So near a border that the image is continued there.
+        pixels, hole = scene(24, 27)[0].flip(along), square(24, 27, 3, 15, 1, 7).flip(along)
+        return inpainting._Chains(model, pixels, hole, 4, 1, flips, exact, True, (0.0, 1.0), 0)
+
+    def same(images: Tensor, blocks: int, generator: torch.Generator) -> Any:
+        return noise_of(images, blocks, torch.Generator().manual_seed(2))
+
+    model, turned = lively(layers=1), [axis + 1 for axis in axes]
+    flipping, mirrored = chains(True, ()), chains(False, axes)
+    monkeypatch.setattr(inpainting, "AXES", (axes,))
+    monkeypatch.setattr(inpainting, "noise_of", same)
+    flipping.begin(lambda message: None)
+    assert flipping.standing
+    mirrored.standing = replace(flipping.standing, images=flipping.standing.images.flip(turned))
+    for some in (flipping, mirrored):
+        some.sweep(lambda message: None)
+    canvas, images = flipping.canvas, flipping.standing.images
+    assert flipping.standing.accepted > 0
+    assert torch.equal(images[:, ~canvas.hole], canvas.image[~canvas.hole].expand(4, -1, -1))
+    torch.testing.assert_close(images, mirrored.standing.images.flip(turned), rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.usefixtures("two_threads")
@@ -222,6 +252,12 @@ def interrupted(after: int, work: Callable[..., Any]) -> Callable[..., Any]:
         return work(*arguments, **options)
 
     return once
+
+
+def test_the_first_half_does_not_count_unless_told():
+    model, mask = lively(layers=0, neighborhood=3), square(20, 22, 10, 10, 1, 1)
+    burn_ins: list[dict[str, int]] = [{}, {"burn_in": 0}, {"burn_in": 5}]
+    assert [len(inpaint(model, picture(20, 22), mask, 6, **more).kept) for more in burn_ins] == [3, 6, 1]
 
 
 def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch):

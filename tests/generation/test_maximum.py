@@ -5,10 +5,14 @@ from typing import Any
 import pytest
 import torch
 from tests.generation.conftest import lively, picture, square
+from torch import Tensor
 
 from ride.errors import ConfigError
-from ride.generation.inpainting import inpaint
+from ride.generation import maximum
+from ride.generation.canvas import Canvas
+from ride.generation.inpainting import inpaint, log_density
 from ride.generation.maximum import most_probable
+from ride.models.ride import RIDE
 
 MASK = square(26, 26, 13, 12, 3, 4)
 
@@ -38,6 +42,24 @@ def test_it_is_more_probable_than_samples_and_leaves_the_rest():
     samples = inpaint(model, image, MASK, 5, chains=5).draws
     with torch.no_grad():
         assert model.log_prob(found[None]).sum() > model.log_prob(samples).sum((1, 2)).max()
+
+
+def test_of_several_starts_the_highest_point_is_returned(monkeypatch: pytest.MonkeyPatch):
+    seen: list[tuple[Canvas, Tensor, Tensor]] = []
+
+    def watched(model: RIDE, canvas: Canvas, images: Tensor) -> Tensor:
+        density = log_density(model, canvas, images)
+        seen.append((canvas, images.detach(), density.detach()))
+        return density
+
+    monkeypatch.setattr(maximum, "log_density", watched)
+    found = most_probable(lively(layers=1), picture(26, 26), MASK, 4, starts=3, candidates=2)
+    (canvas, drawn, first), (_, started, _), *_ = seen
+    assert torch.equal(started, drawn.unflatten(0, (3, 2))[torch.arange(3), first.view(3, 2).argmax(1)])
+    density = torch.stack([one for _, _, one in seen[1:]])
+    step, start = divmod(int(density.argmax()), 3)
+    highest = canvas.missing(seen[1 + step][1][start : start + 1])
+    assert torch.equal(found[MASK], highest[0, :, 0])
 
 
 def test_it_stays_within_the_bounds():

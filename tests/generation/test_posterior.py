@@ -31,6 +31,30 @@ def test_effective_draws_of_a_known_chain(rho: float):
     assert float(effective_draws(draws).mean()) == pytest.approx(expected, rel=0.1)
 
 
+def lag_by_lag(x: Tensor) -> float:
+    """The effective draws of one quantity [S, K], as they are defined."""
+    length, chains = x.shape
+    apart = float(x.mean(0).var()) if chains > 1 else 0.0
+    within, centred = float(x.var(0).mean()), x - x.mean(0)
+    covariance = [float((centred[lag:] * centred[: length - lag]).sum() / length / chains) for lag in range(length)]
+    correlation = [1.0] + [1 - (within - one) / (covariance[0] + apart) for one in covariance[1:]]
+    time, least = -1.0, math.inf
+    for even, odd in zip(correlation[::2], correlation[1::2], strict=False):
+        if even + odd <= 0:
+            break
+        least = min(least, even + odd)
+        time += 2 * least
+    return length * chains / max(time, 1.0)
+
+
+@pytest.mark.parametrize("rho", [-0.5, 0.5, 0.9])
+@pytest.mark.parametrize(("length", "chains"), [(60, 1), (60, 4), (41, 3)])
+def test_effective_draws_are_those_of_the_definition(rho: float, length: int, chains: int):
+    draws = autoregressive(rho, length, chains, 10)
+    expected = [lag_by_lag(draws[:, :, quantity]) for quantity in range(10)]
+    assert effective_draws(draws).tolist() == pytest.approx(expected, rel=1e-9)
+
+
 def test_chains_that_are_apart_are_worth_little():
     draws = autoregressive(0.0, 100, 4) + 10 * torch.arange(4).view(1, 4, 1)
     assert float(effective_draws(draws)) < 10
@@ -66,6 +90,14 @@ def test_moments_and_intervals_are_those_of_the_draws():
     assert high[result.mask].numpy() == pytest.approx(0.9, abs=0.03)
     assert (low[~result.mask] == high[~result.mask]).all()
     assert result.effective == pytest.approx(2000, rel=0.2)
+
+
+def test_the_best_draw_is_of_the_chain_whose_last_density_is_highest():
+    image, mask = picture(8, 8), square(8, 8, 3, 2, 2, 3)
+    draws = torch.where(mask, torch.tensor([0.1, 0.2, 0.3], dtype=torch.float64).view(3, 1, 1), image)
+    density = torch.tensor([[5.0, 1.0, 3.0], [1.0, 4.0, 2.0]])
+    result = Inpainting(image, mask, draws, torch.zeros(0, 3, 6), density, 2, 0.5, False)
+    assert torch.equal(result.best, draws[1])
 
 
 @pytest.mark.parametrize(("value", "covered"), [(0.5, 1.0), (0.02, 0.0), (0.99, 0.0)])

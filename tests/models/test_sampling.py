@@ -1,9 +1,12 @@
 """Sampling: sizes, seeds, borders and bounds."""
 
+import numpy as np
 import pytest
 import torch
+from scipy import stats
 
 from ride.errors import ConfigError
+from ride.models.frontier_reference import fill_raster
 from ride.models.ride import RIDE, RIDEConfig
 from ride.models.sampling import MARGIN, _gaussian
 
@@ -17,6 +20,54 @@ def tiny(channels=1, dtype=torch.float64):
     pixels = torch.rand(shape, dtype=dtype)
     model.to(dtype).fit_whitening([0.5 + pixels + pixels.roll(1, dims=2)])
     return model
+
+
+def uneven(channels=1, layers=1):
+    """A model whose components and scales differ: what chooses them matters."""
+    torch.manual_seed(0)
+    config = RIDEConfig(neighborhood=3, layers=layers, hidden=2, channels=channels, components=3, scales=2, features=2)
+    model = RIDE(config).double()
+    with torch.no_grad():
+        for parameter in (*model.layers.parameters(), model.head.a, model.head.eta):
+            parameter.uniform_(-1, 1)
+        model.head.alpha.uniform_(-2, 2)
+    pixels = torch.rand(2, 30, 30, channels, dtype=torch.float64)
+    model.fit_whitening([pixels + pixels.roll(1, dims=2)])
+    return model
+
+
+def noise(model, rows, columns, seed, number):
+    """What an image of a seed is drawn from: its border, and u and z of its pixels."""
+    channels, radius = model.config.channels, model.neighborhood.radius
+    state = np.random.SeedSequence((seed, number)).generate_state(1, np.uint64)
+    generator = torch.Generator().manual_seed(int(state[0]))
+
+    def normal(*shape):
+        return torch.randn(*shape, channels, dtype=torch.float64, generator=generator)
+
+    border = _gaussian(model.whitening, normal(rows + radius, columns + 2 * radius))
+    u = torch.rand(rows, columns, dtype=torch.float64, generator=generator)
+    return border, u, normal(rows, columns)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_sample_is_cut_from_a_larger_image_drawn_pixel_by_pixel(channels):
+    model = uneven(channels)
+    sample = model.sample(2, 3, batch=2, seed=5).view(2, 2, 3, channels)
+    both = [noise(model, 2 + 8, 3 + 2 * 8, 5, number) for number in range(2)]
+    border, u, z = (torch.stack(part) for part in zip(*both, strict=True))
+    # 8 rows and columns and those of the border are cut off.
+    expected = fill_raster(model, border, None, u, z)[:, 9:, 9:-9]
+    torch.testing.assert_close(sample, expected, rtol=1e-10, atol=1e-10)
+
+
+@torch.no_grad()
+def test_samples_follow_the_model():
+    # Without memory the pixels that are cut off have no part in what the others are given.
+    model = uneven(layers=0)
+    h, y = model.hidden_states(model.sample(6, 6, batch=400))
+    ranks = model.head(h).cdf(y)
+    assert stats.kstest(ranks.flatten().numpy(), "uniform").pvalue > 0.01
 
 
 @pytest.mark.parametrize(("channels", "shape"), [(1, (2, 5, 7)), (3, (2, 5, 7, 3))])

@@ -142,6 +142,18 @@ def test_padded_and_duplicated_inputs_are_dropped():
     torch.testing.assert_close(yhat, fitted(x, y)(x, y)[1], rtol=1e-7, atol=1e-7)
 
 
+@pytest.mark.parametrize("small", ["inputs", "outputs"])
+def test_a_direction_that_varies_as_little_as_deep_pixels_do_is_kept(small):
+    generator = torch.Generator().manual_seed(0)
+    x, y = torch.randn(2, 2000, 2, dtype=torch.float64, generator=generator)
+    turn = torch.tensor([[0.6, -0.8], [0.8, 0.6]]).double()
+    # A variance of 1e-11 of the other.
+    flat = torch.tensor([1.0, 1e-11]).double().sqrt()
+    x, y = ((x * flat) @ turn, y) if small == "inputs" else (x, (y * flat) @ turn)
+    white = torch.cat(fitted(x, y)(x, y), dim=-1)
+    torch.testing.assert_close(torch.cov(white.T, correction=0), torch.eye(4).double(), rtol=0, atol=1e-3)
+
+
 def test_an_output_determined_by_the_inputs_keeps_unit_gain():
     x, y = correlated()
     y = torch.stack([x[:, 0] - 2 * x[:, 1], y[:, 0]], -1)
