@@ -58,13 +58,22 @@ def draw(path: Path, rows: Sequence[Sequence[Panel]]) -> None:
         figure.savefig(temporary, format="png")
 
 
+def _scale(values: NDArray[Any], panel: Panel) -> tuple[float, float]:
+    """From where to where the colours go: a few pixels are far off and would take the whole scale for themselves."""
+    if panel.bits:
+        low, high = np.quantile(values, (0.01, 0.99))
+        return float(low), float(high)
+    # What is known has none, and a small hole is lost among it.
+    unsure = values[values > 0]
+    return 0.0, float(np.quantile(unsure, 0.99)) if unsure.size else 1.0
+
+
 def _show(figure: Any, place: Any, panel: Panel) -> None:
     values: NDArray[Any] = panel.values.detach().cpu().double().numpy()
     if not (panel.bits or panel.deviation):
         place.imshow(values.clip(0, 1), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
         return
-    # A few pixels are far off; they would take the whole scale for themselves.
-    low, high = np.quantile(values, (0.01, 0.99))
+    low, high = _scale(values, panel)
     colours, unit = (f"{COLOURS}_r", "log-likelihood, bit/px") if panel.bits else (COLOURS, "of the full range")
     shown = place.imshow(values, cmap=colours, vmin=low, vmax=high, interpolation="nearest")
     figure.colorbar(shown, ax=place, label=unit, shrink=0.85)
