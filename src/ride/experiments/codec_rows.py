@@ -34,9 +34,6 @@ Group = Literal["bsds300", "scikit-image", "bsds300 in colour", "scikit-image in
 NAMED: dict[Group, tuple[str, ...]] = {"scikit-image": SCIKIT_IMAGE, "scikit-image in colour": COLOUR}
 
 
-JPEG_LS_IN_COLOUR = [("jpeg-ls", "bsds300 in colour"), ("jpeg-ls", "scikit-image in colour")]
-
-
 def pictures_of(group: Group, setting: Setting) -> Sequence[Picture]:
     """The test images of BSDS300, or those that come with scikit-image, in gray or in colour.
 
@@ -109,7 +106,8 @@ class CodecRow(GroupRow):
 
     def settings(self, setting: Setting) -> Any:
         """Turns too."""
-        green = ["green taken from red and blue"] if (self.kind, self.group) in JPEG_LS_IN_COLOUR else []
+        colour = self.kind == "jpeg-ls" and self.group.endswith("in colour")
+        green = ["green taken from red and blue"] if colour else []
         return [*super().settings(setting), *([self.turns] if self.turns > 1 else []), *green]
 
     def run(self, setting: Setting) -> Result:

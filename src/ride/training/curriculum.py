@@ -77,7 +77,7 @@ class Curriculum:
         self.clock = self.saved = time.monotonic()
         self.work = Work(config, self.batches.steps, lambda patch: math.prod(n.predicted_shape(patch, patch)))
         data = {"train": self.batches.pixels.fingerprint, "valid": held_out.fingerprint if held_out else None}
-        if held_out and self._seen(images, valid_images, held_out):
+        if self._seen(images, valid_images, data):
             raise ConfigError("the held-out images are those to train on: give others, or hold out a part of them")
         settings = {
             "model": model.config.identity(),
@@ -115,12 +115,12 @@ class Curriculum:
             # It was taken away since it was written.
             self._keep(position.best)
 
-    def _seen(self, images: Sequence[Picture], valid_images: Sequence[Picture], held_out: Pixels) -> bool:
+    def _seen(self, images: Sequence[Picture], valid_images: Sequence[Picture], data: dict[str, str | None]) -> bool:
         """Whether the held-out images are those to train on, with whatever noise these keep."""
         if len(images) != len(valid_images):
             return False
-        kept = Batches(valid_images, self.config).pixels if self.config.noise == "fixed" else held_out
-        return kept.fingerprint == self.batches.pixels.fingerprint
+        fixed = self.config.noise == "fixed"
+        return data["train"] == (Batches(valid_images, self.config).pixels.fingerprint if fixed else data["valid"])
 
     def _open(self, directory: str | Path | None, settings: dict[str, Any]) -> dict[str, Any]:
         """What the run goes on from, and the model that it begins with if that is nothing."""
